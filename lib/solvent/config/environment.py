@@ -1,0 +1,107 @@
+"""Where a project runs: conf/environments/<name>.yml."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, field_validator, model_validator
+
+from solvent.config.base import Frozen, read_yaml, validated
+
+NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+
+class Tables(Frozen):
+    """Where Delta tables are: below a path, or in a schema of a catalog."""
+
+    path: str | None = None
+    catalog: str | None = None
+    schema_name: str | None = Field(default=None, alias="schema")
+
+    @model_validator(mode="after")
+    def one_way(self) -> Self:
+        """Refuses no way to address tables, and two."""
+        if (self.path is None) == (self.schema_name is None):
+            raise ValueError("give either path, or schema (with catalog where there are catalogs)")
+        if self.catalog is not None and self.schema_name is None:
+            raise ValueError("catalog needs schema")
+        return self
+
+    @field_validator("catalog", "schema_name")
+    @classmethod
+    def plain_name(cls, value: str | None) -> str | None:
+        """Refuses names that would need quoting."""
+        if value is not None and not NAME.fullmatch(value):
+            raise ValueError("use lower case letters, digits and _, starting with a letter")
+        return value
+
+
+class MLflow(Frozen):
+    """Where runs, models and artifacts are. artifacts applies to experiments made by Solvent; a server decides for itself."""
+
+    tracking_uri: str
+    registry_uri: str | None = None
+    artifacts: str | None = None
+
+
+class Spark(Frozen):
+    """How a session is made where none exists: master, a folder of jars, and settings."""
+
+    master: str | None = None
+    jars: str | None = None
+    settings: dict[str, str | int | float | bool] = {}
+
+
+class Environment(Frozen):
+    """A validated environment file; its paths are absolute."""
+
+    name: str
+    tables: Tables
+    landing: str
+    reports: str
+    mlflow: MLflow
+    spark: Spark = Spark()
+
+
+def load_environment(name: str, root: Path) -> Environment:
+    """The environment of this name, or in this file.
+
+    Args:
+        name: Name of a file in conf/environments, or a path that ends in .yml.
+        root: The folder that holds conf/, against which relative paths are taken.
+
+    Raises:
+        ConfigurationError: If it is missing or wrong.
+    """
+    path = Path(name) if name.endswith((".yml", ".yaml")) else root / "conf" / "environments" / f"{name}.yml"
+    found = validated(Environment, {"name": path.stem, **read_yaml(path)}, path)
+    return found.model_copy(
+        update={
+            "tables": found.tables.model_copy(update={"path": absolute(found.tables.path, root)}),
+            "landing": absolute(found.landing, root),
+            "reports": absolute(found.reports, root),
+            "mlflow": found.mlflow.model_copy(
+                update={
+                    "tracking_uri": absolute_uri(found.mlflow.tracking_uri, root),
+                    "registry_uri": absolute_uri(found.mlflow.registry_uri, root),
+                    "artifacts": absolute(found.mlflow.artifacts, root),
+                }
+            ),
+            "spark": found.spark.model_copy(update={"jars": absolute(found.spark.jars, root)}),
+        }
+    )
+
+
+def absolute(path: str | None, root: Path) -> str | None:
+    """A path from the root; what names a scheme, or is absolute, stays."""
+    return path if path is None or "://" in path or path.startswith(("/", "dbfs:")) else str(root / path)
+
+
+def absolute_uri(uri: str | None, root: Path) -> str | None:
+    """A tracking address whose sqlite file is taken from the root."""
+    prefix = "sqlite:///"
+    if uri is None or not uri.startswith(prefix) or uri.startswith(prefix + "/"):
+        return uri
+    return prefix + str(root / uri.removeprefix(prefix))

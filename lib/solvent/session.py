@@ -1,0 +1,69 @@
+"""The one place that makes or adopts a Spark session."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+from solvent.config.environment import Environment
+from solvent.errors import ConfigurationError
+
+log = logging.getLogger(__name__)
+
+DELTA = {
+    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+}
+# They change results, so every session has them and every manifest names them.
+RESULT_SETTINGS = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.ansi.enabled": "true",
+}
+
+
+def session(environment: Environment) -> SparkSession:
+    """The active session if there is one (Databricks, notebooks, spark-submit, tests), else a new one with the environment's settings.
+
+    Raises:
+        ConfigurationError: If the environment's folder of jars is not there.
+    """
+    spark = SparkSession.getActiveSession() or made(environment)
+    for key, value in RESULT_SETTINGS.items():
+        found = spark.conf.get(key, None)
+        if found is None or found.lower() != value.lower():
+            log.info("session setting %s: %s -> %s", key, found, value)
+            spark.conf.set(key, value)
+    return spark
+
+
+def made(environment: Environment) -> SparkSession:
+    """A new session. On one machine it binds to loopback only."""
+    builder = SparkSession.builder.appName("solvent")
+    if environment.spark.master is not None:
+        builder = builder.master(environment.spark.master)
+        if environment.spark.master.startswith("local"):
+            builder = builder.config("spark.driver.host", "127.0.0.1").config("spark.driver.bindAddress", "127.0.0.1")
+            os.environ.setdefault("SPARK_LOCAL_HOSTNAME", "localhost")
+            # Python workers must be the interpreter that runs this.
+            os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    if environment.spark.jars is not None:
+        builder = builder.config("spark.jars", ",".join(jars_in(Path(environment.spark.jars))))
+    for key, value in {**DELTA, **RESULT_SETTINGS, **environment.spark.settings}.items():
+        builder = builder.config(key, str(value).lower() if isinstance(value, bool) else str(value))
+    return builder.getOrCreate()
+
+
+def jars_in(folder: Path) -> list[str]:
+    """The jars of a folder.
+
+    Raises:
+        ConfigurationError: If there is none.
+    """
+    jars = sorted(str(jar) for jar in folder.glob("*.jar"))
+    if not jars:
+        raise ConfigurationError(f"{folder}: holds no jar, so that Delta tables cannot be read; run `make setup`")
+    return jars
