@@ -1,0 +1,85 @@
+"""An estimator by import path, checked against its own declaration of parameters without starting Spark."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any, Literal, Self
+
+import pyspark.ml
+from pydantic import Field, model_validator
+from pyspark.ml.param import Param
+
+from solvent.config.base import Frozen, closest
+
+PACKAGES = ("pyspark.ml.classification", "pyspark.ml.regression")
+# Set by the job itself: the columns by its Pipeline, the seed by its own key.
+KEPT = frozenset(
+    {"featuresCol", "labelCol", "predictionCol", "probabilityCol", "rawPredictionCol", "leafCol", "varianceCol", "seed"}
+)
+
+
+class Estimator(Frozen):
+    """How a model is learned.
+
+    Attributes:
+        estimator: Import path of a class of pyspark.ml.classification or pyspark.ml.regression.
+        params: Its parameters, by pyspark.ml's names.
+        seed: Seed of everything random in it.
+        partitions: Partitions of the training rows; part of what determines the model.
+    """
+
+    estimator: str
+    params: dict[str, Any] = {}
+    seed: int = 0
+    partitions: int = Field(default=2, ge=1, le=2)
+
+    @property
+    def kind(self) -> Literal["binary", "regression"]:
+        """What it predicts: the probability of a label of 0 or 1, or a number."""
+        return "binary" if self.estimator.startswith(PACKAGES[0]) else "regression"
+
+    @property
+    def name(self) -> str:
+        """The class without its package."""
+        return self.estimator.rsplit(".", 1)[1]
+
+    @property
+    def type(self) -> type[pyspark.ml.Estimator[Any]]:
+        """The class."""
+        module, _, name = self.estimator.rpartition(".")
+        return getattr(importlib.import_module(module), name)  # type: ignore[no-any-return]
+
+    @model_validator(mode="after")
+    def exists(self) -> Self:
+        """Refuses classes that cannot be learned here, and parameters they do not have."""
+        module, _, name = self.estimator.rpartition(".")
+        if module not in PACKAGES:
+            raise ValueError(f"estimator: '{self.estimator}' is not in {' or '.join(PACKAGES)}")
+        known = [
+            one
+            for one, found in vars(importlib.import_module(module)).items()
+            if isinstance(found, type)
+            and issubclass(found, pyspark.ml.Estimator)
+            and found.__module__ == module
+            and hasattr(found, "featuresCol")
+            and not one.startswith("_")
+            # A composite takes another estimator, which has no form in YAML.
+            and not hasattr(found, "classifier")
+        ]
+        if name not in known:
+            raise ValueError(f"estimator: '{self.estimator}' is not an estimator; {closest(name, known)}")
+        allowed = {one: found for one, found in class_params(self.type).items() if one not in KEPT}
+        for param, value in self.params.items():
+            if param not in allowed:
+                raise ValueError(f"params.{param}: {name} has no such parameter; {closest(param, allowed)}")
+            try:
+                allowed[param].typeConverter(value)
+            except TypeError as error:
+                raise ValueError(f"params.{param}: {str(error)[0].lower()}{str(error)[1:]}") from None
+        return self
+
+
+def class_params(kind: type) -> dict[str, Param[Any]]:
+    """The parameters an estimator class declares, itself or by inheritance."""
+    found = {name: getattr(kind, name, None) for name in dir(kind) if not name.startswith("_") and name != "params"}
+    return {name: param for name, param in found.items() if isinstance(param, Param)}

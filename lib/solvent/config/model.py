@@ -1,0 +1,329 @@
+"""What a project is: conf/<project>/model.yml."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import date, datetime, time, timedelta, timezone
+from functools import cached_property
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from solvent.config.base import Duration, Frozen, Items, closest, digest_of, read_yaml, validated
+from solvent.config.environment import NAME
+from solvent.config.estimator import Estimator
+from solvent.config.expressions import Column, check_expression, parse_columns
+from solvent.errors import ConfigurationError
+
+IMPORT_PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
+# Facts without a time of their own, such as a register of planes, count as always known.
+ALWAYS_KNOWN = "TIMESTAMP '1970-01-01 00:00:00'"
+TIMES = ("event_time", "available_time")
+
+
+class Landing(Frozen):
+    """How a source's landing files are read: their format, Spark's reader options, and their folder."""
+
+    format: Literal["csv", "json"] = "csv"
+    options: dict[str, str | bool | int] = {}
+    folder: str | None = None
+
+
+class Source(Frozen):
+    """An append-only Delta table, fed by ingest from a landing folder.
+
+    Attributes:
+        landing: How its files are read.
+        ddl: (key "schema") The columns of a file, as Spark SQL declarations of primitive types.
+        key: The columns that name a row; never null.
+        derive: Further columns as SQL expressions over the columns before them, computed whenever the source is read.
+        event_time: SQL expression: when it happened.
+        available_time: SQL expression: when it could have been known.
+        expect: Named SQL conditions; a row for which one is false goes to quarantine.
+    """
+
+    landing: Landing = Landing()
+    ddl: str = Field(alias="schema")
+    key: Items[str]
+    derive: dict[str, str] = {}
+    event_time: str = ALWAYS_KNOWN
+    available_time: str = ALWAYS_KNOWN
+    expect: dict[str, str] = {}
+
+    @cached_property
+    def columns(self) -> tuple[Column, ...]:
+        """The declared columns; those of the key are never null."""
+        return tuple(
+            Column(column.name, column.type, column.nullable and column.name not in self.key)
+            for column in parse_columns(self.ddl)
+        )
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The columns a reader sees: declared and derived."""
+        return (*(column.name for column in self.columns), *self.derive)
+
+    @field_validator("ddl")
+    @classmethod
+    def parses(cls, ddl: str) -> str:
+        """Refuses a declaration that does not parse, and names kept for Solvent."""
+        taken = [column.name for column in parse_columns(ddl) if column.name.startswith("_") or column.name in TIMES]
+        if taken:
+            raise ValueError(f"column {taken[0]}: names that start with _, and {' and '.join(TIMES)}, are kept for Solvent")
+        return ddl
+
+    @model_validator(mode="after")
+    def knows_its_columns(self) -> Self:
+        """Refuses keys and expressions over columns that do not exist."""
+        known = [column.name for column in self.columns]
+        if not self.key:
+            raise ValueError("key: names no column")
+        for name in self.key:
+            if name not in known:
+                raise ValueError(f"key: '{name}' is not a declared column; {closest(name, known)}")
+        for name, condition in self.expect.items():
+            check(f"expect.{name}", condition, known)
+        for name, expression in self.derive.items():
+            if name in known or name in TIMES or name.startswith("_"):
+                raise ValueError(f"derive.{name}: this name is taken")
+            check(f"derive.{name}", expression, known)
+            known.append(name)
+        check("event_time", self.event_time, known)
+        check("available_time", self.available_time, known)
+        return self
+
+
+class Label(Frozen):
+    """What is predicted: a name, a SQL value over the source, and when it could have been known (default: with the fact)."""
+
+    name: str
+    value: str
+    available_time: str = "available_time"
+
+
+class Prediction(Frozen):
+    """The rows of the project: one for each fact of a source, as it is known at the prediction time.
+
+    Attributes:
+        source: The source whose facts are predicted.
+        time: SQL expression: the moment a row is scored.
+        known: The columns known at that time, all that feature functions are given of the row itself.
+        label: What is predicted.
+    """
+
+    source: str
+    time: str
+    known: Items[str]
+    label: Label
+
+
+class Windows(Frozen):
+    """Where rows come from, back from as-of less maturity: first the holdout, before it the training rows."""
+
+    train: Duration
+    holdout: Duration
+    maturity: Duration = timedelta(0)
+
+    @model_validator(mode="after")
+    def not_empty(self) -> Self:
+        """Refuses windows without a length."""
+        if not self.train or not self.holdout:
+            raise ValueError("train and holdout need a length above zero")
+        return self
+
+    def at(self, as_of: date) -> Intervals:
+        """The windows seen from a date, which starts at midnight UTC."""
+        end = datetime.combine(as_of, time(), timezone.utc) - self.maturity
+        return Intervals(end - self.holdout - self.train, end - self.holdout, end)
+
+
+class Intervals(Frozen):
+    """Windows resolved: training rows in [train_start, holdout_start), holdout rows in [holdout_start, holdout_end), UTC."""
+
+    train_start: datetime
+    holdout_start: datetime
+    holdout_end: datetime
+
+
+class Measures(Frozen):
+    """What is measured on the holdout, on which slices, and at which threshold and confidence."""
+
+    metrics: Items[str]
+    slices: Items[str] = ()
+    threshold: float = Field(default=0.5, gt=0, lt=1)
+    confidence: float = Field(default=0.95, gt=0, lt=1)
+
+
+class Gate(Frozen):
+    """A rule a challenger must pass: one bound on one metric, overall or on every value of a slice.
+
+    Attributes:
+        metric: The metric, which must be measured.
+        at_least: The least value allowed.
+        at_most: The largest value allowed.
+        better_than: "baseline" or "champion", which must be beaten by more than `by`.
+        not_worse_than: "baseline" or "champion", from which the challenger may fall behind by at most `by`.
+        by: The margin, in the metric's own unit.
+        slice: A slice, each value of which must pass.
+        min_rows: Slice values with fewer rows are passed over.
+    """
+
+    metric: str
+    at_least: float | None = None
+    at_most: float | None = None
+    better_than: Literal["baseline", "champion"] | None = None
+    not_worse_than: Literal["baseline", "champion"] | None = None
+    by: float = Field(default=0.0, ge=0)
+    slice: str | None = None
+    min_rows: int = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def one_rule(self) -> Self:
+        """Refuses no rule, and two in one."""
+        rules = [self.at_least, self.at_most, self.better_than, self.not_worse_than]
+        if sum(rule is not None for rule in rules) != 1:
+            raise ValueError("give exactly one of at_least, at_most, better_than and not_worse_than")
+        if self.by and self.better_than is None and self.not_worse_than is None:
+            raise ValueError("by belongs to better_than or not_worse_than")
+        return self
+
+    @property
+    def rule(self) -> str:
+        """The gate in words."""
+        margin = f" by {self.by:g}" if self.by else ""
+        if self.at_least is not None:
+            return f"{self.metric} at least {self.at_least:g}"
+        if self.at_most is not None:
+            return f"{self.metric} at most {self.at_most:g}"
+        if self.better_than is not None:
+            return f"{self.metric} better than the {self.better_than}{margin}"
+        return f"{self.metric} not worse than the {self.not_worse_than}{margin}"
+
+
+class Project(Frozen):
+    """A validated model.yml."""
+
+    project: str
+    owner: str
+    description: str
+    sources: dict[str, Source]
+    prediction: Prediction
+    features: Items[str]
+    windows: Windows
+    model: Estimator
+    baseline: Estimator
+    evaluation: Measures
+    gates: Items[Gate] = ()
+
+    @field_validator("project")
+    @classmethod
+    def plain_project(cls, name: str) -> str:
+        """Refuses names that cannot be a Python package and a table prefix."""
+        if not NAME.fullmatch(name):
+            raise ValueError("use lower case letters, digits and _, starting with a letter")
+        return name
+
+    @model_validator(mode="after")
+    def hangs_together(self) -> Self:
+        """Refuses references to what is not declared."""
+        problems = [
+            *unknown_sources(self),
+            *unknown_features(self),
+            *unknown_measures(self),
+        ]
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    @property
+    def predicted(self) -> Source:
+        """The source whose facts are predicted."""
+        return self.sources[self.prediction.source]
+
+    def digest(self, *sections: str) -> str:
+        """SHA-256 of the canonical JSON of some sections (all without names), so that a changed gate does not retrain."""
+        values = self.resolved()
+        return digest_of({name: values[name] for name in sections} if sections else values)
+
+    def resolved(self) -> dict[str, object]:
+        """The whole configuration with its defaults, as JSON values."""
+        return self.model_dump(mode="json", by_alias=True)
+
+
+def check(key: str, expression: str, known: list[str]) -> None:
+    """Refuses an expression, naming its key."""
+    try:
+        check_expression(expression, known)
+    except ValueError as error:
+        raise ValueError(f"{key}: {error}") from None
+
+
+def unknown_sources(project: Project) -> Iterator[str]:
+    """What prediction says about its source that is not so."""
+    for name in project.sources:
+        if not NAME.fullmatch(name):
+            yield f"sources.{name}: use lower case letters, digits and _, starting with a letter"
+    prediction = project.prediction
+    if prediction.source not in project.sources:
+        yield f"prediction.source: '{prediction.source}' is not a source; {closest(prediction.source, project.sources)}"
+        return
+    known = [*project.predicted.names, *TIMES]
+    for key, expression in (
+        ("time", prediction.time),
+        ("label.value", prediction.label.value),
+        ("label.available_time", prediction.label.available_time),
+    ):
+        try:
+            check(f"prediction.{key}", expression, known)
+        except ValueError as error:
+            yield str(error)
+    for name in prediction.known:
+        if name not in project.predicted.names:
+            yield f"prediction.known: '{name}' is not a column of {prediction.source}; {closest(name, project.predicted.names)}"
+    for name in project.predicted.key:
+        if name not in prediction.known:
+            yield f"prediction.known: lacks '{name}' of the key of {prediction.source}"
+
+
+def unknown_features(project: Project) -> Iterator[str]:
+    """Feature groups that may not be imported."""
+    packages = (project.project, "solvent")
+    for path in project.features:
+        if not IMPORT_PATH.fullmatch(path) or path.split(".")[0] not in packages:
+            yield f"features: '{path}' is not the import path of a function in {' or '.join(packages)}"
+    if not project.features:
+        yield "features: names no feature group"
+
+
+def unknown_measures(project: Project) -> Iterator[str]:
+    """Gates on what is not measured, and a model and a baseline of different kinds."""
+    metrics, slices = project.evaluation.metrics, project.evaluation.slices
+    for number, gate in enumerate(project.gates):
+        if gate.metric not in metrics:
+            yield f"gates.{number}.metric: '{gate.metric}' is not measured; {closest(gate.metric, metrics)}"
+        if gate.slice is not None and gate.slice not in slices:
+            yield f"gates.{number}.slice: '{gate.slice}' is not a slice; {closest(gate.slice, slices)}"
+    if project.model.kind != project.baseline.kind:
+        yield f"baseline.estimator: is for {project.baseline.kind} labels, the model for {project.model.kind} ones"
+
+
+def load_project(name: str, root: Path) -> Project:
+    """The project of this name.
+
+    Args:
+        name: Name of a folder of conf/.
+        root: The folder that holds conf/.
+
+    Raises:
+        ConfigurationError: If its model.yml is missing or wrong; the text names file, keys, what was found and what would be right.
+    """
+    path = root / "conf" / name / "model.yml"
+    if not path.is_file():
+        known = [found.parent.name for found in (root / "conf").glob("*/model.yml")]
+        raise ConfigurationError(f"{path}: no such file; project '{name}': {closest(name, known)}")
+    found = validated(Project, read_yaml(path), path)
+    if found.project != name:
+        raise ConfigurationError(f"{path}: project: found '{found.project}'; the name of its folder, '{name}', is expected")
+    return found
