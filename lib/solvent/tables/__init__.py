@@ -1,0 +1,1 @@
+"""Delta at the edges: pinned reads, idempotent appends, content digests."""

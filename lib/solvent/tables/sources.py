@@ -1,0 +1,115 @@
+"""Sources as the stages read them: pinned, verified, with derived columns and times."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from solvent.config.expressions import Column
+from solvent.config.model import Project, Source
+from solvent.errors import IntegrityError, TableError
+from solvent.tables.digest import Content, content_of, declarations
+from solvent.tables.warehouse import Warehouse
+
+BATCHES = "ingest_batches"
+BATCH_COLUMNS = (
+    Column("source", "STRING"),
+    Column("batch", "STRING"),
+    Column("sequence", "BIGINT"),
+    Column("rows_in", "BIGINT"),
+    Column("accepted", "BIGINT"),
+    Column("quarantined", "BIGINT"),
+    Column("duplicates", "BIGINT"),
+    Column("table_id", "STRING"),
+    Column("version", "BIGINT"),
+    Column("version_timestamp", "STRING"),
+    Column("content", "STRING"),
+    Column("total_content", "STRING"),
+    Column("ingested_at", "TIMESTAMP"),
+)
+
+
+@dataclass(frozen=True)
+class Pin:
+    """A source table at one version: what a run reads, and the digest of what is in it."""
+
+    source: str
+    table_id: str
+    version: int
+    timestamp: str
+    rows: int
+    digest: str
+
+    def document(self) -> dict[str, object]:
+        """The pin as JSON values."""
+        return asdict(self)
+
+
+def source_table(source: str) -> str:
+    """The Delta table of a source."""
+    return f"source_{source}"
+
+
+def source_pins(warehouse: Warehouse, project: Project) -> tuple[Pin, ...]:
+    """Every source of a project as its last complete ingest left it.
+
+    Raises:
+        TableError: If a source was never ingested.
+    """
+    if warehouse.current(BATCHES) is None:
+        raise TableError(f"{warehouse.location(BATCHES)}: nothing was ingested; run `solvent ingest --project {project.project}`")
+    ledger = warehouse.read(BATCHES)
+    last = ledger.groupBy("source").agg(
+        F.max(F.struct("sequence", "table_id", "version", "version_timestamp", "total_content")).alias("last")
+    )
+    found = {row["source"]: row["last"] for row in last.collect()}
+    missing = sorted(set(project.sources) - set(found))
+    if missing:
+        raise TableError(f"source {missing[0]}: was never ingested; put files into its landing folder and run `solvent ingest`")
+    return tuple(pin(name, source, found[name]) for name, source in sorted(project.sources.items()))
+
+
+def pin(name: str, source: Source, last: Mapping[str, str]) -> Pin:
+    """The pin that a ledger row gives."""
+    content = Content.parse(last["total_content"])
+    columns = [f"{column.name} {column.type.lower()}" for column in source.columns]
+    return Pin(
+        name, last["table_id"], int(last["version"]), last["version_timestamp"], content.rows, content.digest(columns)
+    )
+
+
+def read_source(warehouse: Warehouse, source: Source, pinned: Pin) -> DataFrame:
+    """The facts of a source at its pin.
+
+    Returns:
+        Its declared and derived columns, event_time TIMESTAMP, available_time TIMESTAMP.
+
+    Raises:
+        IntegrityError: If the table is not the one that was pinned.
+        TableError: If the version can no longer be read.
+    """
+    table = source_table(pinned.source)
+    current = warehouse.current(table)
+    if current is None or current.id != pinned.table_id:
+        found = "there is none" if current is None else f"the one there has id {current.id}"
+        raise IntegrityError(f"{warehouse.location(table)}: the table pinned has id {pinned.table_id}; {found}")
+    return with_times(warehouse.read(table, pinned.version).select(*(column.name for column in source.columns)), source)
+
+
+def with_times(facts: DataFrame, source: Source) -> DataFrame:
+    """Declared columns with the derived ones and both times."""
+    for name, expression in source.derive.items():
+        facts = facts.withColumn(name, F.expr(expression))
+    return facts.select(
+        *source.names, F.expr(source.event_time).alias("event_time"), F.expr(source.available_time).alias("available_time")
+    )
+
+
+def verified_content(warehouse: Warehouse, source: Source, pinned: Pin) -> str:
+    """The digest of what a pinned version holds now, by reading all of it."""
+    names = [column.name for column in source.columns]
+    frame = warehouse.read(source_table(pinned.source), pinned.version).select(*names)
+    return content_of(frame, names).digest(declarations(frame, names))

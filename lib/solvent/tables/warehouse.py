@@ -1,0 +1,149 @@
+"""Delta tables of one project: where they are, pinned reads, idempotent appends."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pyspark.errors import AnalysisException
+from pyspark.sql import DataFrame, SparkSession
+
+from solvent.config.environment import NAME, Tables
+from solvent.config.expressions import Column
+from solvent.errors import TableError
+
+# A version can be read only while its log entry and its files are kept: ten years, where Delta's default is a month.
+RETENTION = "interval 3650 days"
+PROPERTIES = {
+    "delta.appendOnly": "true",
+    "delta.logRetentionDuration": RETENTION,
+    "delta.deletedFileRetentionDuration": RETENTION,
+}
+RECENT = 30
+
+
+@dataclass(frozen=True)
+class Version:
+    """A Delta table at one moment: its id, version and commit time."""
+
+    id: str
+    version: int
+    timestamp: str
+
+
+@dataclass(frozen=True)
+class Warehouse:
+    """The tables of a project, below a path or in a schema of a catalog."""
+
+    spark: SparkSession
+    tables: Tables
+    project: str
+
+    def location(self, table: str) -> str:
+        """The table as people read it: its folder, or its name in the catalog."""
+        if not NAME.fullmatch(table):
+            raise TableError(f"'{table}' is not the name of a table: use lower case letters, digits and _")
+        if self.tables.path is not None:
+            return f"{self.tables.path}/{self.project}/{table}"
+        return ".".join(part for part in (self.tables.catalog, self.tables.schema_name, f"{self.project}_{table}") if part)
+
+    def name(self, table: str) -> str:
+        """The table as SQL reads it."""
+        location = self.location(table)
+        if self.tables.path is not None:
+            return f"delta.`{location.replace('`', '``')}`"
+        return ".".join(f"`{part}`" for part in location.split("."))
+
+    def current(self, table: str) -> Version | None:
+        """The table now, or None where there is none."""
+        # Spark takes a folder that is not there for a table that cannot be found, at the cost of a stack of planning.
+        if self.tables.path is not None and "://" not in self.tables.path:
+            if not (Path(self.location(table)) / "_delta_log").is_dir():
+                return None
+        elif self.tables.path is None and not self.spark.catalog.tableExists(self.location(table)):
+            return None
+        try:
+            detail = self.spark.sql(f"DESCRIBE DETAIL {self.name(table)}").select("id").collect()
+            latest = self.spark.sql(f"DESCRIBE HISTORY {self.name(table)} LIMIT 1").select("version", "timestamp").collect()
+        except AnalysisException as error:
+            if "DELTA_MISSING" in str(error.getCondition()) or "NOT_FOUND" in str(error.getCondition()):
+                return None
+            raise
+        return Version(detail[0]["id"], latest[0]["version"], latest[0]["timestamp"].isoformat())
+
+    def create(self, table: str, columns: Sequence[Column], partitioned_by: Sequence[str] = ()) -> None:
+        """Makes an append-only table if there is none; one with other columns is refused.
+
+        Raises:
+            TableError: If the table exists and its columns are not these.
+        """
+        if self.current(table) is not None:
+            found = {field.name: field.dataType.simpleString().upper() for field in self.read(table).schema.fields}
+            wanted = {column.name: column.type.upper() for column in columns}
+            if found != wanted:
+                differ = sorted(name for name in found.keys() | wanted.keys() if found.get(name) != wanted.get(name))
+                raise TableError(
+                    f"{self.location(table)}: column {differ[0]} is {found.get(differ[0], 'missing')} in the table and "
+                    f"{wanted.get(differ[0], 'missing')} in the declaration; what was ingested is immutable: declare a new source"
+                )
+            return
+        properties = ", ".join(f"'{key}' = '{value}'" for key, value in PROPERTIES.items())
+        partitions = f" PARTITIONED BY ({', '.join(f'`{name}`' for name in partitioned_by)})" if partitioned_by else ""
+        if self.tables.path is None:
+            self.spark.sql(f"CREATE SCHEMA IF NOT EXISTS {self.name(table).rsplit('.', 1)[0]}")
+        self.spark.sql(
+            f"CREATE TABLE IF NOT EXISTS {self.name(table)} ({', '.join(column.ddl for column in columns)}) "
+            f"USING delta{partitions} TBLPROPERTIES ({properties})"
+        )
+
+    def read(self, table: str, version: int | None = None) -> DataFrame:
+        """The rows of a table, at a version or now.
+
+        Raises:
+            TableError: If there is no such table or version.
+        """
+        reader = self.spark.read.format("delta")
+        if version is not None:
+            reader = reader.option("versionAsOf", version)
+        try:
+            return reader.load(self.location(table)) if self.tables.path is not None else reader.table(self.name(table))
+        except AnalysisException as error:
+            asked = f" at version {version}" if version is not None else ""
+            raise TableError(f"{self.location(table)}: cannot be read{asked}: {str(error).splitlines()[0]}") from None
+
+    def append(self, table: str, rows: DataFrame, batch: str) -> int:
+        """Appends rows once: a second append of the same batch writes nothing.
+
+        Args:
+            table: An existing table.
+            rows: Rows with its columns.
+            batch: Digest that names these rows.
+
+        Returns:
+            The version that holds the batch.
+        """
+        writer = (
+            rows.write.format("delta")
+            .mode("append")
+            .option("txnAppId", f"{self.project}.{table}.{batch}")
+            .option("txnVersion", 1)
+            .option("userMetadata", batch)
+        )
+        if self.tables.path is not None:
+            writer.save(self.location(table))
+        else:
+            writer.saveAsTable(self.name(table))
+        version = self.version_of(table, batch)
+        if version is None:
+            raise TableError(f"{self.location(table)}: batch {batch} was written but is not in the table's history")
+        return version
+
+    def version_of(self, table: str, batch: str) -> int | None:
+        """The version that brought a batch; None where none did. Looks through the whole history only for an old batch."""
+        for limit in (f" LIMIT {RECENT}", ""):
+            history = self.spark.sql(f"DESCRIBE HISTORY {self.name(table)}{limit}").select("version", "userMetadata")
+            found = [row["version"] for row in history.where(history["userMetadata"] == batch).collect()]
+            if found:
+                return int(max(found))
+        return None
