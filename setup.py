@@ -16,6 +16,7 @@ REQUIRED = [
     "pyspark==4.2.0",
     "pyyaml>=6,<7",
     "scipy>=1.11,<2",
+    "sqlglot>=30,<31",
 ]
 
 EXTRAS = {
@@ -40,7 +41,7 @@ setup(
     python_requires=">=3.11,<3.12",
     package_dir={"": "lib"},
     packages=find_packages("lib"),
-    package_data={"": ["*.j2", "*.css", "py.typed"]},
+    package_data={"": ["*.j2", "*.css", "*.js", "py.typed"]},
     install_requires=REQUIRED,
     extras_require=EXTRAS,
     entry_points={"console_scripts": ["solvent = solvent.cli:main"]},
