@@ -1,4 +1,4 @@
-"""Stages the flights of 2013, and their weather, into the landing folder, as if they had arrived until a date."""
+"""The command that stages the flights of 2013; see flights.staging."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from datetime import datetime
 from pathlib import Path
 
 import click
+
 from flights.staging import stage
 from solvent.config.environment import load_environment
 from solvent.errors import SolventError
 
 
-@click.command(help=__doc__)
+@click.command()
 @click.option(
     "--environment", default="local", show_default=True, help="Name of a file in conf/environments, or a path."
 )
@@ -21,6 +22,7 @@ from solvent.errors import SolventError
 )
 @click.option("--until", type=click.DateTime(["%Y-%m-%d"]), required=True, help="Last local date, included.")
 def main(environment: str, since: datetime, until: datetime) -> None:
+    """Stages the flights of 2013, and their weather, into the landing folder, as if they had arrived until a date."""
     here = Path.cwd()
     root = next((folder for folder in (here, *here.parents) if (folder / "conf").is_dir()), here)
     try:

@@ -9,6 +9,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+
 from flights.staging import lines_of, package_data, stage
 from solvent.errors import ConfigurationError
 

@@ -1,0 +1,19 @@
+"""Features: declared groups of pure functions that see only what was available before prediction time."""
+
+from solvent.features.build import build
+from solvent.features.group import Feature, FeatureGroup, feature_group, load_groups
+from solvent.features.point_in_time import as_of_lookup, trailing_sums
+from solvent.features.truncation import Leak, require_no_leak, truncation_proof
+
+__all__ = [
+    "Feature",
+    "FeatureGroup",
+    "Leak",
+    "as_of_lookup",
+    "build",
+    "feature_group",
+    "load_groups",
+    "require_no_leak",
+    "trailing_sums",
+    "truncation_proof",
+]
