@@ -261,13 +261,9 @@ def thinned(points: Sequence[ThresholdPoint]) -> tuple[ThresholdPoint, ...]:
     """At most MOST_POINTS of the points, evenly by the way along the curve, always with the first and the last."""
     if len(points) <= MOST_POINTS:
         return tuple(points)
-    way = np.cumsum([(p.false_positive_rate or 0.0) + (p.true_positive_rate or 0.0) for p in points])
-    steps = np.abs(np.diff([(p.false_positive_rate or 0.0) + (p.true_positive_rate or 0.0) for p in points]))
-    way = np.concatenate([[0.0], np.cumsum(steps)])
-    chosen = np.searchsorted(way, np.linspace(0.0, way[-1], MOST_POINTS))
-    return tuple(points[i] for i in sorted({0, len(points) - 1, *(int(i) for i in chosen)})[:MOST_POINTS - 1]) + (
-        points[-1],
-    )
+    way = np.array([(point.false_positive_rate or 0.0) + (point.true_positive_rate or 0.0) for point in points])
+    chosen = np.searchsorted(way, np.linspace(way[0], way[-1], MOST_POINTS - 1))
+    return tuple(points[i] for i in sorted({0, len(points) - 1, *(int(i) for i in chosen)}))
 
 
 def calibration_bin(number: int, sums: Sums, confidence: float) -> CalibrationBin:
