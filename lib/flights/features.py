@@ -16,7 +16,7 @@ from pyspark.sql import functions as F
 from solvent.features import Feature, as_of_lookup, feature_group, trailing_sums
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-# The median minutes of rain, wind and cloud change within hours; an observation older than this says little.
+# Rain, wind and cloud change within hours; an observation older than this says little.
 WEATHER_TOLERANCE = 6 * HOUR
 
 
@@ -26,10 +26,8 @@ WEATHER_TOLERANCE = 6 * HOUR
         Feature("sched_arr_minute", "int", "Scheduled arrival, minutes since midnight at the destination", 0, 1440),
         Feature("hour_block", "string", "Part of the local day of scheduled departure"),
         Feature("day_of_week", "string", "Local day of the week of scheduled departure"),
-        Feature("day_of_year", "int", "Local day of the year of scheduled departure", 1, 366),
         Feature("carrier_code", "string", "Carrier"),
         Feature("origin_airport", "string", "Airport of departure"),
-        Feature("destination", "string", "Airport of arrival"),
         Feature("distance_miles", "int", "Distance in miles", 0),
     ]
 )
@@ -46,10 +44,8 @@ def schedule(rows: DataFrame, sources: Mapping[str, DataFrame]) -> DataFrame:
             "sched_arr_minute": F.floor(F.col("sched_arr_time") / 100).cast("int") * 60 + F.col("sched_arr_time") % 100,
             "hour_block": block,
             "day_of_week": F.date_format(local_day, "E"),
-            "day_of_year": F.dayofyear(local_day),
             "carrier_code": F.col("carrier"),
             "origin_airport": F.col("origin"),
-            "destination": F.col("dest"),
             "distance_miles": F.col("distance"),
         }
     )

@@ -1,0 +1,18 @@
+"""Who made a model, from what, with what: commit, code, environment, manifest, and digest."""
+
+from solvent.identity.code import Commit, code_digest, commit_of, package_folder
+from solvent.identity.environment import environment_facts
+from solvent.identity.manifest import FORMAT, Manifest, parse_manifest
+from solvent.identity.model_digest import model_digest
+
+__all__ = [
+    "FORMAT",
+    "Commit",
+    "Manifest",
+    "code_digest",
+    "commit_of",
+    "environment_facts",
+    "model_digest",
+    "package_folder",
+    "parse_manifest",
+]

@@ -1,0 +1,124 @@
+"""Digest of a saved Spark ML model: everything learned and nothing incidental.
+
+A saved model is a folder of metadata in JSON and data in Parquet. Incidental are time stamps, the Spark version, identifiers drawn at
+random (uid), file names, and how rows are spread over files. Identifiers also appear inside values, such as the list of stages, so
+they are replaced everywhere by their position. Doubles are written in their shortest exact form: the last bit counts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from solvent.config.base import canonical_json
+from solvent.errors import IntegrityError
+
+INCIDENTAL = frozenset({"uid", "timestamp", "sparkVersion"})
+
+
+def model_digest(folder: Path) -> str:
+    """SHA-256 of the canonical form of a saved model.
+
+    Args:
+        folder: Holds metadata/ and, for a pipeline, stages/, on this machine.
+
+    Raises:
+        IntegrityError: If it holds no model.
+    """
+    parts = sorted((path.parent for path in folder.rglob("part-*")), key=lambda path: in_order(folder, path))
+    parts = list(dict.fromkeys(parts))
+    if not parts:
+        raise IntegrityError(f"{folder}: holds no saved Spark ML model")
+    positions = {uid: f"uid{number}" for number, uid in enumerate(uids(parts))}
+    digest = hashlib.sha256()
+    for part in parts:
+        place = "/".join(positions_replaced(piece, positions) for piece in part.relative_to(folder).parts)
+        digest.update(f"{place}\n".encode())
+        for line in sorted(canonical_json(canonical(row, positions)) for row in rows(part)):
+            digest.update(f"{line}\n".encode())
+    return digest.hexdigest()
+
+
+def in_order(folder: Path, path: Path) -> list[tuple[int, str]]:
+    """Stages are numbered, and the tenth comes after the ninth."""
+    pieces = []
+    for piece in path.relative_to(folder).parts:
+        number = re.match(r"(\d+)_", piece)
+        # The rest of a stage's name is its uid, which must not decide the order.
+        pieces.append((int(number[1]), "") if number else (-1, piece))
+    return pieces
+
+
+def rows(folder: Path) -> Iterator[Any]:
+    """The rows of all files of a folder, whichever file they are in."""
+    for path in sorted(folder.glob("part-*")):
+        if path.name.endswith(".parquet"):
+            yield from pq.read_table(path).to_pylist()
+        else:
+            yield from (json.loads(line) for line in path.read_text(encoding="utf-8").splitlines())
+
+
+def uids(parts: list[Path]) -> list[str]:
+    """The identifiers in the order of the stages."""
+    found: dict[str, None] = {}
+    for part in parts:
+        for row in rows(part):
+            for document in documents(row):
+                found[document["uid"]] = None
+    return list(found)
+
+
+def documents(value: Any) -> Iterator[Mapping[str, Any]]:
+    """Every metadata document in a value, those in strings included (ensembles keep that of each tree in a column)."""
+    parsed = metadata(value)
+    if isinstance(parsed, dict):
+        if "uid" in parsed:
+            yield parsed
+        for inner in parsed.values():
+            yield from documents(inner)
+    elif isinstance(parsed, list):
+        for inner in parsed:
+            yield from documents(inner)
+
+
+def metadata(value: Any) -> Any:
+    """A string that holds a metadata document as that document; any other value as it is."""
+    if isinstance(value, str) and value.startswith("{") and '"uid"' in value:
+        return json.loads(value)
+    return value
+
+
+def canonical(value: Any, positions: Mapping[str, str]) -> Any:
+    """A value without what is incidental."""
+    value = metadata(value)
+    if isinstance(value, dict):
+        dropped = INCIDENTAL if "uid" in value else frozenset()
+        return {
+            positions_replaced(str(key), positions): canonical(inner, positions)
+            for key, inner in value.items()
+            if key not in dropped
+        }
+    if isinstance(value, list | tuple):
+        return [canonical(inner, positions) for inner in value]
+    if isinstance(value, str):
+        return positions_replaced(value, positions)
+    if isinstance(value, float) and not math.isfinite(value):
+        return f"double {value}"
+    if isinstance(value, bytes):
+        return value.hex()
+    return value
+
+
+def positions_replaced(text: str, positions: Mapping[str, str]) -> str:
+    """A text with identifiers replaced by their positions; default column names hold them, too."""
+    for uid, position in positions.items():
+        if uid in text:
+            text = text.replace(uid, position)
+    return text
