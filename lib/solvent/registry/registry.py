@@ -1,0 +1,225 @@
+"""The registry of models: what MLflow keeps, addressed by name and version, verified by digest whenever it is loaded."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import mlflow.spark
+from mlflow.entities import RunStatus
+from mlflow.exceptions import MlflowException
+from mlflow.models import ModelSignature
+from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
+from pyspark.ml import PipelineModel
+
+from solvent.config.environment import MLflow
+from solvent.errors import IntegrityError, RegistryError
+from solvent.identity import Manifest, model_digest, parse_manifest
+
+CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous_champion"
+# Tags of runs and versions.
+TRAINING, MODEL, MANIFEST = "solvent.training", "solvent.model_digest", "solvent.manifest_digest"
+MANIFEST_FILE = "manifest.json"
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """A registered model: its name, version, run, where it is stored, and its digests."""
+
+    name: str
+    version: int
+    run_id: str
+    source: str
+    digest: str
+    manifest_digest: str
+
+    def __str__(self) -> str:
+        """As people name it."""
+        return f"{self.name} version {self.version}"
+
+
+class Registry:
+    """The models of one project in MLflow."""
+
+    def __init__(self, settings: MLflow, project: str) -> None:
+        """Connects to the tracking server and the registry of an environment.
+
+        Raises:
+            RegistryError: If they cannot be reached.
+        """
+        # MLflow sends usage events over the network unless told not to.
+        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+        database = settings.tracking_uri.removeprefix("sqlite:///")
+        if database != settings.tracking_uri:
+            Path(database).parent.mkdir(parents=True, exist_ok=True)
+        self.settings, self.project = settings, project
+        mlflow.set_tracking_uri(settings.tracking_uri)
+        if settings.registry_uri is not None:
+            mlflow.set_registry_uri(settings.registry_uri)
+        self.client = mlflow.MlflowClient(settings.tracking_uri, settings.registry_uri)
+        with reachable(settings.tracking_uri):
+            self.experiment = self.experiment_id()
+
+    def experiment_id(self) -> str:
+        """The project's experiment, which is made if there is none."""
+        found = self.client.get_experiment_by_name(self.project)
+        if found is not None:
+            return str(found.experiment_id)
+        folder = self.settings.artifacts
+        location = f"{folder}/{self.project}" if folder is not None else None
+        return str(self.client.create_experiment(self.project, artifact_location=location))
+
+    def versions(self, name: str) -> list[ModelVersion]:
+        """All versions of a model that Solvent made, from the first."""
+        with reachable(self.settings.tracking_uri):
+            found = self.client.search_model_versions(f"name = '{name}'", max_results=10_000)
+        return sorted((version_from(one) for one in found if MODEL in one.tags), key=lambda one: one.version)
+
+    def by_alias(self, name: str, alias: str) -> ModelVersion | None:
+        """The version an alias points to, if any."""
+        try:
+            return version_from(self.client.get_model_version_by_alias(name, alias))
+        except MlflowException as error:
+            if missing(error):
+                return None
+            raise unreachable(error, self.settings.tracking_uri) from None
+
+    def find(self, name: str, which: str) -> ModelVersion:
+        """A version by its number or by an alias.
+
+        Raises:
+            RegistryError: If there is none, naming those there are.
+        """
+        if which.isdigit():
+            for found in self.versions(name):
+                if found.version == int(which):
+                    return found
+        else:
+            aliased = self.by_alias(name, which)
+            if aliased is not None:
+                return aliased
+        known = ", ".join(str(one.version) for one in self.versions(name)) or "none"
+        raise RegistryError(f"model {name}: has no version '{which}'; versions there are: {known}")
+
+    def by_training(self, name: str, training: str) -> ModelVersion | None:
+        """The version that a training with this key made, if any."""
+        with reachable(self.settings.tracking_uri):
+            found = self.client.search_model_versions(f"name = '{name}' AND tags.`{TRAINING}` = '{training}'")
+        return min((version_from(one) for one in found), key=lambda one: one.version, default=None)
+
+    @contextmanager
+    def run(self, name: str, training: str) -> Iterator[str]:
+        """A run under the project's experiment; what a killed run of the same training left is marked as killed."""
+        with reachable(self.settings.tracking_uri):
+            query = f"tags.`{TRAINING}` = '{training}' AND attributes.status = 'RUNNING'"
+            for left in self.client.search_runs([self.experiment], query):
+                self.client.set_terminated(left.info.run_id, RunStatus.to_string(RunStatus.KILLED))
+            # MLflow names the user and the file it runs from in tags; neither shapes a model.
+            with mlflow.start_run(experiment_id=self.experiment, run_name=name, tags={TRAINING: training}) as active:
+                yield active.info.run_id
+
+    def log_model(self, model: PipelineModel, signature: ModelSignature, requirements: list[str]) -> tuple[str, str]:
+        """Stores a model with the run.
+
+        Returns:
+            Where it is, and the digest of what was stored.
+        """
+        with tempfile.TemporaryDirectory(prefix="solvent-") as scratch:
+            logged = mlflow.spark.log_model(
+                model, "model", dfs_tmpdir=scratch, signature=signature, pip_requirements=requirements
+            )
+        return str(logged.model_uri), self.stored_digest(str(logged.model_uri))
+
+    def register(
+        self, name: str, source: str, run_id: str, training: str, digest: str, manifest: Manifest, description: str
+    ) -> ModelVersion:
+        """Makes a version of a stored model."""
+        with reachable(self.settings.tracking_uri):
+            try:
+                self.client.create_registered_model(name)
+            except MlflowException as error:
+                if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                    raise
+            tags = {TRAINING: training, MODEL: digest, MANIFEST: manifest.digest}
+            made = self.client.create_model_version(name, source, run_id, tags=tags, description=description)
+        return version_from(made)
+
+    def set_alias(self, name: str, alias: str, version: int) -> None:
+        """Points an alias to a version."""
+        with reachable(self.settings.tracking_uri):
+            self.client.set_registered_model_alias(name, alias, version)
+
+    def manifest(self, version: ModelVersion) -> Manifest:
+        """The manifest of a version, verified.
+
+        Raises:
+            IntegrityError: If its text was changed.
+        """
+        with reachable(self.settings.tracking_uri):
+            path = mlflow.artifacts.download_artifacts(run_id=version.run_id, artifact_path=MANIFEST_FILE)
+        return parse_manifest(Path(path).read_text(encoding="utf-8"), version.manifest_digest, str(version))
+
+    def stored_digest(self, source: str) -> str:
+        """The digest of a stored model, from its files."""
+        with reachable(self.settings.tracking_uri):
+            return model_digest(Path(mlflow.artifacts.download_artifacts(source)) / "sparkml")
+
+    def verify(self, version: ModelVersion) -> None:
+        """Refuses a version whose files are not what was registered.
+
+        Raises:
+            IntegrityError: Naming both digests.
+        """
+        try:
+            found = self.stored_digest(version.source)
+        except (ValueError, OSError) as error:
+            raise IntegrityError(f"{version}: its files cannot be read: {error}") from None
+        if found != version.digest:
+            raise IntegrityError(
+                f"{version}: the digest of its files is {found[:12]}, registered was {version.digest[:12]}; the files were changed: "
+                f"do not use it; `solvent reproduce --model {version.version}` makes the model again"
+            )
+
+    def load(self, version: ModelVersion) -> PipelineModel:
+        """The model of a version, verified.
+
+        Raises:
+            IntegrityError: If its files are not what was registered.
+        """
+        self.verify(version)
+        with tempfile.TemporaryDirectory(prefix="solvent-") as scratch, reachable(self.settings.tracking_uri):
+            model = mlflow.spark.load_model(version.source, dfs_tmpdir=scratch)
+        return model  # type: ignore[no-any-return]
+
+
+def version_from(found: Any) -> ModelVersion:
+    """A version as MLflow gives it."""
+    tags: Mapping[str, str] = found.tags
+    return ModelVersion(
+        found.name, int(found.version), found.run_id, found.source, tags.get(MODEL, ""), tags.get(MANIFEST, "")
+    )
+
+
+def missing(error: MlflowException) -> bool:
+    """Whether what was asked for is not there."""
+    return error.error_code in (ErrorCode.Name(RESOURCE_DOES_NOT_EXIST), "INVALID_PARAMETER_VALUE")
+
+
+def unreachable(error: Exception, uri: str) -> RegistryError:
+    """The user's error for a failure of MLflow."""
+    return RegistryError(f"MLflow at {uri}: {str(error).splitlines()[0][:300]}")
+
+
+@contextmanager
+def reachable(uri: str) -> Iterator[None]:
+    """Says in one line what MLflow could not do."""
+    try:
+        yield
+    except MlflowException as error:
+        raise unreachable(error, uri) from None
