@@ -20,6 +20,8 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     environment = load_environment("local", ROOT)
     warehouse = {"spark.sql.warehouse.dir": str(tmp_path_factory.mktemp("warehouse"))}
     settings = {**environment.spark.settings, **warehouse}
-    spark = session(environment.model_copy(update={"spark": environment.spark.model_copy(update={"settings": settings})}))
+    spark = session(
+        environment.model_copy(update={"spark": environment.spark.model_copy(update={"settings": settings})})
+    )
     yield spark
     spark.stop()

@@ -36,7 +36,11 @@ def schedule(rows: DataFrame, sources: Mapping[str, DataFrame]) -> DataFrame:
     local_day = F.make_date("year", "month", "day")
     hour = F.col("hour")
     block = (
-        F.when(hour < 9, "05-08").when(hour < 12, "09-11").when(hour < 15, "12-14").when(hour < 18, "15-17").otherwise("18-24")
+        F.when(hour < 9, "05-08")
+        .when(hour < 12, "09-11")
+        .when(hour < 15, "12-14")
+        .when(hour < 18, "15-17")
+        .otherwise("18-24")
     )
     return rows.withColumns(
         {
@@ -65,7 +69,9 @@ WEATHER = {
 @feature_group(
     sources={"weather": ["origin", *(column for column, _ in WEATHER.values())]},
     look_back=WEATHER_TOLERANCE,
-    features=[Feature(name, "double", f"{text}, latest observation at the origin") for name, (_, text) in WEATHER.items()],
+    features=[
+        Feature(name, "double", f"{text}, latest observation at the origin") for name, (_, text) in WEATHER.items()
+    ],
 )
 def weather_at_origin(rows: DataFrame, sources: Mapping[str, DataFrame]) -> DataFrame:
     """The latest hourly observation at the origin that was available, at most six hours old."""

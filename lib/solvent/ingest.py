@@ -114,8 +114,12 @@ def ingest_source(warehouse: Warehouse, name: str, source: Source, folder: str) 
         expected = sorted(file for file, row in seen.items() if row["batch"] == batch)
         missing = sorted(set(expected) - {file.file for file in files})
         if missing:
-            raise IngestError(f"{folder}/{missing[0]}: is gone, and its ingestion was not finished; restore it and run again")
-        yield ingest_batch(warehouse, name, source, folder, [file for file in planned if file.file in expected], batch, done)
+            raise IngestError(
+                f"{folder}/{missing[0]}: is gone, and its ingestion was not finished; restore it and run again"
+            )
+        yield ingest_batch(
+            warehouse, name, source, folder, [file for file in planned if file.file in expected], batch, done
+        )
         done = {row["batch"]: row for row in warehouse.read(BATCHES).where(F.col("source") == name).collect()}
     new = sorted((file for file in files if file.file not in seen), key=lambda file: file.file)
     if new:
@@ -143,7 +147,9 @@ def landing_files(warehouse: Warehouse, folder: str, seen: Mapping[str, Mapping[
     read = [row["path"] for file, row in found.items() if file not in same]
     sums = {}
     if read:
-        hashed = warehouse.spark.read.format("binaryFile").load(read).select("path", F.sha2("content", 256).alias("sha256"))
+        hashed = (
+            warehouse.spark.read.format("binaryFile").load(read).select("path", F.sha2("content", 256).alias("sha256"))
+        )
         sums = {path_below(row["path"], root): row["sha256"] for row in hashed.collect()}
     return [
         LandingFile(file, row["length"], row["modificationTime"], same.get(file) or sums[file])
@@ -164,7 +170,11 @@ def check_heads(warehouse: Warehouse, source: Source, folder: str, files: Sequen
         IngestError: Naming the file, what was found and what to do.
     """
     paths = [f"{folder}/{file.file}" for file in files]
-    heads = warehouse.spark.read.format("binaryFile").load(paths).select("path", F.substring("content", 1, HEAD).alias("head"))
+    heads = (
+        warehouse.spark.read.format("binaryFile")
+        .load(paths)
+        .select("path", F.substring("content", 1, HEAD).alias("head"))
+    )
     for row in sorted(heads.toLocalIterator(), key=lambda row: row["path"]):
         check_head(row["path"].split(":", 1)[-1], bytes(row["head"]), source)
 
@@ -183,7 +193,9 @@ def check_head(path: str, head: bytes, source: Source) -> None:
     if b"\x00" in head:
         raise IngestError(f"{path}: is binary, not {source.landing.format} text; remove it or land it again")
     try:
-        text = head.decode(str(source.landing.options.get("encoding", "utf-8")), errors="ignore" if len(head) >= HEAD else "strict")
+        text = head.decode(
+            str(source.landing.options.get("encoding", "utf-8")), errors="ignore" if len(head) >= HEAD else "strict"
+        )
     except UnicodeDecodeError:
         raise IngestError(f"{path}: is not UTF-8 text; set landing.options.encoding, or remove it") from None
     if source.landing.format == "csv" and source.landing.options.get("header"):
@@ -201,12 +213,16 @@ def raw_rows(warehouse: Warehouse, source: Source, folder: str, files: Sequence[
     for key, value in source.landing.options.items():
         reader = reader.option(key, str(value).lower() if isinstance(value, bool) else str(value))
     # A wrong header was refused before; columns are by position.
-    reader = reader.option("mode", "PERMISSIVE").option("columnNameOfCorruptRecord", CORRUPT).option("enforceSchema", True)
+    reader = (
+        reader.option("mode", "PERMISSIVE").option("columnNameOfCorruptRecord", CORRUPT).option("enforceSchema", True)
+    )
     rows = reader.load([f"{folder}/{file.file}" for file in files])
     name = F.regexp_replace(F.col("_metadata.file_path"), "^.*" + regex_quoted(f"{folder.split('://', 1)[-1]}/"), "")
     texts = [F.col(f"`{column.name}`") for column in source.columns]
     values = F.to_csv(F.struct(*texts)) if source.landing.format == "csv" else F.to_json(F.struct(*texts))
-    return rows.select(*texts, CORRUPT, F.coalesce(F.col(CORRUPT), values).alias("_raw"), F.url_decode(name).alias(FILE))
+    return rows.select(
+        *texts, CORRUPT, F.coalesce(F.col(CORRUPT), values).alias("_raw"), F.url_decode(name).alias(FILE)
+    )
 
 
 def regex_quoted(text: str) -> str:
@@ -217,7 +233,9 @@ def regex_quoted(text: str) -> str:
 def judged(raw: DataFrame, source: Source) -> DataFrame:
     """Rows by their declared types, with the reason why a row cannot be accepted, or null."""
     typed = {column.name: F.expr(f"try_cast(`{column.name}` AS {column.type})") for column in source.columns}
-    reasons: list[Column] = [F.when(F.col(CORRUPT).isNotNull(), F.lit("does not parse: another number of values than columns"))]
+    reasons: list[Column] = [
+        F.when(F.col(CORRUPT).isNotNull(), F.lit("does not parse: another number of values than columns"))
+    ]
     for column in source.columns:
         text, value = F.col(f"`{column.name}`"), typed[column.name]
         bad = text.isNotNull() & value.isNull()
@@ -226,7 +244,10 @@ def judged(raw: DataFrame, source: Source) -> DataFrame:
             why = "key" if column.name in source.key else "required"
             reasons.append(F.when(text.isNull(), F.lit(f"{column.name}: {why} is missing")))
     values = raw.select(
-        *(typed[column.name].alias(column.name) for column in source.columns), "_raw", FILE, F.coalesce(*reasons).alias("_reason")
+        *(typed[column.name].alias(column.name) for column in source.columns),
+        "_raw",
+        FILE,
+        F.coalesce(*reasons).alias("_reason"),
     )
     return expected(values, source)
 
@@ -315,9 +336,22 @@ def ingest_batch(
     current = warehouse.current(table)
     assert current is not None
     outcome = [counts.get(fate, 0) for fate in ("accepted", "quarantined", "duplicate")]
-    committed = warehouse.spark.sql(f"DESCRIBE HISTORY {warehouse.name(table)} LIMIT 30").where(F.col("version") == version)
+    committed = warehouse.spark.sql(f"DESCRIBE HISTORY {warehouse.name(table)} LIMIT 30").where(
+        F.col("version") == version
+    )
     stamp = committed.select("timestamp").collect()[0][0]
-    entry = (name, batch, sequence, sum(outcome), *outcome, current.id, version, stamp.isoformat(), content.text, total.text)
+    entry = (
+        name,
+        batch,
+        sequence,
+        sum(outcome),
+        *outcome,
+        current.id,
+        version,
+        stamp.isoformat(),
+        content.text,
+        total.text,
+    )
     ledger = frame(warehouse, [entry], BATCH_COLUMNS[:-1]).withColumn("ingested_at", F.current_timestamp())
     warehouse.append(BATCHES, ledger, batch)
     return Batch(name, len(files), sum(outcome), *outcome, version)
@@ -334,7 +368,9 @@ def check_times(rows: DataFrame, source: Source) -> None:
     without = timed.where(F.col("event_time").isNull() | F.col("available_time").isNull()).limit(1).collect()
     if without:
         key = {name: without[0][name] for name in source.key}
-        raise IngestError(f"row {key}: event_time or available_time is null; add an expectation that sends such rows to quarantine")
+        raise IngestError(
+            f"row {key}: event_time or available_time is null; add an expectation that sends such rows to quarantine"
+        )
 
 
 def frame(warehouse: Warehouse, rows: Sequence[tuple[object, ...]], columns: Sequence[Declared]) -> DataFrame:

@@ -22,9 +22,7 @@ THRESHOLD = 0.35
 
 def binary(spark: SparkSession, rows: pd.DataFrame, slices=(), partitions=3) -> Evaluation:
     frame = spark.createDataFrame(rows).repartition(partitions)
-    return evaluate(
-        frame, kind="binary", metrics=BINARY_METRICS, slices=slices, key=["id"], threshold=THRESHOLD
-    )
+    return evaluate(frame, kind="binary", metrics=BINARY_METRICS, slices=slices, key=["id"], threshold=THRESHOLD)
 
 
 def expected_binary(rows: pd.DataFrame) -> dict[str, float | None]:
@@ -149,12 +147,18 @@ def test_curves_are_exact_points_of_the_whole_curve(spark: SparkSession) -> None
 
 def test_regression_equals_scikit_learn(spark: SparkSession) -> None:
     rng = np.random.default_rng(5)
-    rows = pd.DataFrame({"id": range(2000), "prediction": rng.normal(10, 40, 2000), "where": rng.choice(["a", "b"], 2000)})
+    rows = pd.DataFrame(
+        {"id": range(2000), "prediction": rng.normal(10, 40, 2000), "where": rng.choice(["a", "b"], 2000)}
+    )
     rows["label"] = np.round(rows["prediction"] + rng.normal(2, 25, 2000))
     frame = spark.createDataFrame(rows)
     found = evaluate(frame, kind="regression", metrics=REGRESSION_METRICS, slices=["where"], key=["id"])
     again = evaluate(
-        frame.orderBy(F.rand(1)).repartition(5), kind="regression", metrics=REGRESSION_METRICS, slices=["where"], key=["id"]
+        frame.orderBy(F.rand(1)).repartition(5),
+        kind="regression",
+        metrics=REGRESSION_METRICS,
+        slices=["where"],
+        key=["id"],
     )
     assert found == again
     parts = [("all", "all", rows), *(("where", value, part) for value, part in rows.groupby("where"))]

@@ -11,7 +11,19 @@ from sqlglot.errors import SqlglotError
 
 from solvent.config.base import closest
 
-PRIMITIVES = ("BOOLEAN", "TINYINT", "SMALLINT", "INT", "BIGINT", "FLOAT", "DOUBLE", "DECIMAL", "STRING", "DATE", "TIMESTAMP")
+PRIMITIVES = (
+    "BOOLEAN",
+    "TINYINT",
+    "SMALLINT",
+    "INT",
+    "BIGINT",
+    "FLOAT",
+    "DOUBLE",
+    "DECIMAL",
+    "STRING",
+    "DATE",
+    "TIMESTAMP",
+)
 
 
 @dataclass(frozen=True)
@@ -43,7 +55,9 @@ def parse_columns(ddl: str) -> tuple[Column, ...]:
         kind = definition.args.get("kind")
         type_name = kind.sql("spark").replace(" ", "") if kind is not None else ""
         if type_name.split("(")[0] not in PRIMITIVES:
-            raise ValueError(f"column {definition.name} is {type_name or 'without type'}; allowed: {', '.join(PRIMITIVES)}")
+            raise ValueError(
+                f"column {definition.name} is {type_name or 'without type'}; allowed: {', '.join(PRIMITIVES)}"
+            )
         not_null = any(isinstance(one.kind, exp.NotNullColumnConstraint) for one in definition.constraints)
         columns.append(Column(definition.name, type_name, not not_null))
     names = [column.name for column in columns]

@@ -71,7 +71,9 @@ class Source(Frozen):
         """Refuses a declaration that does not parse, and names kept for Solvent."""
         taken = [column.name for column in parse_columns(ddl) if column.name.startswith("_") or column.name in TIMES]
         if taken:
-            raise ValueError(f"column {taken[0]}: names that start with _, and {' and '.join(TIMES)}, are kept for Solvent")
+            raise ValueError(
+                f"column {taken[0]}: names that start with _, and {' and '.join(TIMES)}, are kept for Solvent"
+            )
         return ddl
 
     @model_validator(mode="after")
@@ -325,5 +327,7 @@ def load_project(name: str, root: Path) -> Project:
         raise ConfigurationError(f"{path}: no such file; project '{name}': {closest(name, known)}")
     found = validated(Project, read_yaml(path), path)
     if found.project != name:
-        raise ConfigurationError(f"{path}: project: found '{found.project}'; the name of its folder, '{name}', is expected")
+        raise ConfigurationError(
+            f"{path}: project: found '{found.project}'; the name of its folder, '{name}', is expected"
+        )
     return found

@@ -208,18 +208,14 @@ def tallies(cells: Sequence[Any]) -> Mapping[tuple[str, str], Tally]:
     return found
 
 
-def measured(
-    tallied: Mapping[tuple[str, str], Tally], metrics: Sequence[str], confidence: float
-) -> list[Measurement]:
+def measured(tallied: Mapping[tuple[str, str], Tally], metrics: Sequence[str], confidence: float) -> list[Measurement]:
     """Every metric on every slice value."""
     found = []
     for (name, value_of), tally in tallied.items():
         for metric in metrics:
             value, interval = METRICS[metric](tally, confidence)
             found.append(
-                Measurement(
-                    name, value_of, metric, value, interval.low, interval.high, tally.all.n, interval.method
-                )
+                Measurement(name, value_of, metric, value, interval.low, interval.high, tally.all.n, interval.method)
             )
     return found
 
@@ -232,9 +228,7 @@ def curves(cells: Sequence[Any], tally: Tally, confidence: float) -> Curves:
     return Curves(
         roc=thinned(points) if two_classes else (),
         precision_recall=thinned(points[1:]) if tally.all.count("positives") else (),
-        calibration=tuple(
-            calibration_bin(number, tally.bins[number], confidence) for number in sorted(tally.bins)
-        ),
+        calibration=tuple(calibration_bin(number, tally.bins[number], confidence) for number in sorted(tally.bins)),
         histogram=tuple(histogram_bin(number, tally.bins.get(number, Sums())) for number in range(BINS)),
     )
 

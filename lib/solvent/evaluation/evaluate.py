@@ -59,7 +59,9 @@ def require_valid(cells: Sequence[Any], kind: Kind) -> None:
     """Refuses predictions and labels that cannot be measured."""
     everything = [row for row in cells if row["slice"] == ALL]
     if not everything:
-        raise EvaluationError("there are no rows with a label to evaluate on; choose a later as-of, or a longer holdout")
+        raise EvaluationError(
+            "there are no rows with a label to evaluate on; choose a later as-of, or a longer holdout"
+        )
     if kind == "regression":
         labels, scores = (sum(row[name] for row in everything) for name in ("invalid_labels", "invalid_scores"))
     else:

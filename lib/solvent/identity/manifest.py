@@ -64,7 +64,11 @@ def parse_manifest(text: str, digest: str, where: str) -> Manifest:
     except ValueError:
         raise IntegrityError(f"{where}: the manifest is not JSON; its text was changed") from None
     if found.digest != digest:
-        raise IntegrityError(f"{where}: the manifest's digest is {found.digest[:12]}, recorded was {digest[:12]}; its text was changed")
+        raise IntegrityError(
+            f"{where}: the manifest's digest is {found.digest[:12]}, recorded was {digest[:12]}; its text was changed"
+        )
     if found.document.get("format") != FORMAT:
-        raise IntegrityError(f"{where}: the manifest has format {found.document.get('format')}, this version of Solvent reads {FORMAT}")
+        raise IntegrityError(
+            f"{where}: the manifest has format {found.document.get('format')}, this version of Solvent reads {FORMAT}"
+        )
     return found

@@ -75,11 +75,15 @@ def content_of(frame: DataFrame, names: Sequence[str] | None = None) -> Content:
     return contents_of(frame, names)[0]
 
 
-def contents_of(frame: DataFrame, names: Sequence[str] | None = None, *aggregates: Column) -> tuple[Content, tuple[object, ...]]:
+def contents_of(
+    frame: DataFrame, names: Sequence[str] | None = None, *aggregates: Column
+) -> tuple[Content, tuple[object, ...]]:
     """The content of a frame, and further aggregates of the same pass."""
     names = names if names is not None else frame.columns
     sums = [
-        F.coalesce(F.sum(F.shiftrightunsigned(row_hash(frame, names, salt), start).bitwiseAND(F.lit(2**width - 1))), F.lit(0))
+        F.coalesce(
+            F.sum(F.shiftrightunsigned(row_hash(frame, names, salt), start).bitwiseAND(F.lit(2**width - 1))), F.lit(0)
+        )
         for salt in SALTS
         for start, width in PIECES
     ]

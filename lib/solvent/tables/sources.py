@@ -60,7 +60,9 @@ def source_pins(warehouse: Warehouse, project: Project) -> tuple[Pin, ...]:
         TableError: If a source was never ingested.
     """
     if warehouse.current(BATCHES) is None:
-        raise TableError(f"{warehouse.location(BATCHES)}: nothing was ingested; run `solvent ingest --project {project.project}`")
+        raise TableError(
+            f"{warehouse.location(BATCHES)}: nothing was ingested; run `solvent ingest --project {project.project}`"
+        )
     ledger = warehouse.read(BATCHES)
     last = ledger.groupBy("source").agg(
         F.max(F.struct("sequence", "table_id", "version", "version_timestamp", "total_content")).alias("last")
@@ -68,7 +70,9 @@ def source_pins(warehouse: Warehouse, project: Project) -> tuple[Pin, ...]:
     found = {row["source"]: row["last"] for row in last.collect()}
     missing = sorted(set(project.sources) - set(found))
     if missing:
-        raise TableError(f"source {missing[0]}: was never ingested; put files into its landing folder and run `solvent ingest`")
+        raise TableError(
+            f"source {missing[0]}: was never ingested; put files into its landing folder and run `solvent ingest`"
+        )
     return tuple(pin(name, source, found[name]) for name, source in sorted(project.sources.items()))
 
 
@@ -104,7 +108,9 @@ def with_times(facts: DataFrame, source: Source) -> DataFrame:
     for name, expression in source.derive.items():
         facts = facts.withColumn(name, F.expr(expression))
     return facts.select(
-        *source.names, F.expr(source.event_time).alias("event_time"), F.expr(source.available_time).alias("available_time")
+        *source.names,
+        F.expr(source.event_time).alias("event_time"),
+        F.expr(source.available_time).alias("available_time"),
     )
 
 

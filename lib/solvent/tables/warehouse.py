@@ -46,7 +46,9 @@ class Warehouse:
             raise TableError(f"'{table}' is not the name of a table: use lower case letters, digits and _")
         if self.tables.path is not None:
             return f"{self.tables.path}/{self.project}/{table}"
-        return ".".join(part for part in (self.tables.catalog, self.tables.schema_name, f"{self.project}_{table}") if part)
+        return ".".join(
+            part for part in (self.tables.catalog, self.tables.schema_name, f"{self.project}_{table}") if part
+        )
 
     def name(self, table: str) -> str:
         """The table as SQL reads it."""
@@ -65,7 +67,9 @@ class Warehouse:
             return None
         try:
             detail = self.spark.sql(f"DESCRIBE DETAIL {self.name(table)}").select("id").collect()
-            latest = self.spark.sql(f"DESCRIBE HISTORY {self.name(table)} LIMIT 1").select("version", "timestamp").collect()
+            latest = (
+                self.spark.sql(f"DESCRIBE HISTORY {self.name(table)} LIMIT 1").select("version", "timestamp").collect()
+            )
         except AnalysisException as error:
             if "DELTA_MISSING" in str(error.getCondition()) or "NOT_FOUND" in str(error.getCondition()):
                 return None
