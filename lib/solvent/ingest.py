@@ -333,8 +333,7 @@ def ingest_batch(
         rows.unpersist()
     content, _ = contents_of(warehouse.read(table, version).where(F.col(BATCH) == batch), columns)
     total = reduce(Content.__add__, (Content.parse(str(row["content"])) for row in done.values()), content)
-    current = warehouse.current(table)
-    assert current is not None
+    current = warehouse.require(table)
     outcome = [counts.get(fate, 0) for fate in ("accepted", "quarantined", "duplicate")]
     committed = warehouse.spark.sql(f"DESCRIBE HISTORY {warehouse.name(table)} LIMIT 30").where(
         F.col("version") == version

@@ -103,7 +103,7 @@ Model = TypeVar("Model", bound=Frozen)
 
 
 def validated(kind: type[Model], values: dict[str, Any], path: Path) -> Model:
-    """values as an object of this kind.
+    """Values as an object of this kind.
 
     Raises:
         ConfigurationError: Naming the file and, for each mistake, key, what was found and what would be right.

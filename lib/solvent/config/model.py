@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import date, datetime, time, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, Self
@@ -137,7 +137,7 @@ class Windows(Frozen):
 
     def at(self, as_of: date) -> Intervals:
         """The windows seen from a date, which starts at midnight UTC."""
-        end = datetime.combine(as_of, time(), timezone.utc) - self.maturity
+        end = datetime.combine(as_of, time(), UTC) - self.maturity
         return Intervals(end - self.holdout - self.train, end - self.holdout, end)
 
 

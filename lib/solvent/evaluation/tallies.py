@@ -24,7 +24,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from solvent.evaluation.fixed_point import fixed_sum
-from solvent.evaluation.memberships import by_membership, quoted, slice_values
+from solvent.evaluation.memberships import by_membership, slice_values
 from solvent.evaluation.result import ALL
 
 BINS = 20

@@ -20,7 +20,8 @@ import pyarrow.parquet as pq
 from solvent.config.base import canonical_json
 from solvent.errors import IntegrityError
 
-INCIDENTAL = frozenset({"uid", "timestamp", "sparkVersion"})
+# Default parameters belong to Spark's version and hold identifiers of objects long gone; a parameter that was set is in paramMap.
+INCIDENTAL = frozenset({"uid", "timestamp", "sparkVersion", "defaultParamMap"})
 
 
 def model_digest(folder: Path) -> str:

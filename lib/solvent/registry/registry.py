@@ -153,7 +153,7 @@ class Registry:
     def set_alias(self, name: str, alias: str, version: int) -> None:
         """Points an alias to a version."""
         with reachable(self.settings.tracking_uri):
-            self.client.set_registered_model_alias(name, alias, version)
+            self.client.set_registered_model_alias(name, alias, str(version))
 
     def manifest(self, version: ModelVersion) -> Manifest:
         """The manifest of a version, verified.

@@ -76,6 +76,17 @@ class Warehouse:
             raise
         return Version(detail[0]["id"], latest[0]["version"], latest[0]["timestamp"].isoformat())
 
+    def require(self, table: str) -> Version:
+        """The table now.
+
+        Raises:
+            TableError: If there is none.
+        """
+        found = self.current(table)
+        if found is None:
+            raise TableError(f"{self.location(table)}: there is no such table")
+        return found
+
     def create(self, table: str, columns: Sequence[Column], partitioned_by: Sequence[str] = ()) -> None:
         """Makes an append-only table if there is none; one with other columns is refused.
 
@@ -142,6 +153,11 @@ class Warehouse:
         if version is None:
             raise TableError(f"{self.location(table)}: batch {batch} was written but is not in the table's history")
         return version
+
+    def append_rows(self, table: str, rows: Sequence[tuple[object, ...]], columns: Sequence[Column], batch: str) -> int:
+        """Appends a few rows once, as one file; see append."""
+        schema = ", ".join(f"`{column.name}` {column.type}" for column in columns)
+        return self.append(table, self.spark.createDataFrame(list(rows), schema).coalesce(1), batch)
 
     def version_of(self, table: str, batch: str) -> int | None:
         """The version that brought a batch; None where none did. Looks through the whole history only for an old batch."""

@@ -1,0 +1,303 @@
+"""The feature table: features and labels of a project's rows, built from pinned sources.
+
+A build is all rows of the windows of one as-of. It is named by the digest of what it is made from, so that the same build is made once. Builds
+with the same columns share a table, which is partitioned by build; the ledger feature_builds says which builds are complete.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from solvent.config.base import digest_of
+from solvent.config.expressions import Column
+from solvent.config.model import ALWAYS_KNOWN, Intervals, Project
+from solvent.errors import FeatureError
+from solvent.features.build import build
+from solvent.features.group import Feature, FeatureGroup
+from solvent.tables.digest import content_of, declarations
+from solvent.tables.sources import Pin, read_source
+from solvent.tables.warehouse import Warehouse
+
+BUILDS = "feature_builds"
+BUILD_COLUMNS = (
+    Column("build", "STRING"),
+    Column("as_of", "DATE"),
+    Column("train_start", "TIMESTAMP"),
+    Column("holdout_start", "TIMESTAMP"),
+    Column("holdout_end", "TIMESTAMP"),
+    Column("pins", "STRING"),
+    Column("code", "STRING"),
+    Column("table", "STRING"),
+    Column("table_id", "STRING"),
+    Column("version", "BIGINT"),
+    Column("rows", "BIGINT"),
+    Column("digest", "STRING"),
+)
+# What shapes features; a change elsewhere in model.yml leaves a build as it is.
+SECTIONS = ("project", "sources", "prediction", "features", "windows")
+
+
+@dataclass(frozen=True)
+class FeatureBuild:
+    """A complete build: its name, where its rows are, their number, and the digest of their content."""
+
+    build: str
+    table: str
+    table_id: str
+    version: int
+    rows: int
+    digest: str
+
+    def document(self) -> dict[str, object]:
+        """The build as JSON values."""
+        return {
+            "build": self.build,
+            "table": self.table,
+            "table_id": self.table_id,
+            "version": self.version,
+            "rows": self.rows,
+            "digest": self.digest,
+        }
+
+
+def build_name(project: Project, pins: Sequence[Pin], as_of: date, code: str) -> str:
+    """The digest of what a build is made from."""
+    return digest_of(
+        {
+            "configuration": project.digest(*SECTIONS),
+            "slices": list(project.evaluation.slices),
+            "pins": [[pin.source, pin.digest] for pin in pins],
+            "as_of": as_of.isoformat(),
+            "code": code,
+        }
+    )
+
+
+def columns_of(project: Project, groups: Sequence[FeatureGroup]) -> list[Column]:
+    """The columns of a build: key, slices, prediction time, label, features.
+
+    Raises:
+        FeatureError: If a slice is neither a feature nor known at prediction time.
+    """
+    features = {feature.name: feature.type.upper() for group in groups for feature in group.features}
+    known = {
+        column.name: column.type for column in project.predicted.columns if column.name in project.prediction.known
+    }
+    carried = list(project.predicted.key)
+    for name in project.evaluation.slices:
+        if name not in features and name not in known:
+            raise FeatureError(
+                f"evaluation.slices: '{name}' is neither a feature nor a declared column in prediction.known; "
+                f"features are: {', '.join(features)}"
+            )
+        if name not in features and name not in carried:
+            carried.append(name)
+    return [
+        *(Column(name, known[name]) for name in carried),
+        Column("prediction_time", "TIMESTAMP"),
+        Column("label", "DOUBLE"),
+        Column("label_available_time", "TIMESTAMP"),
+        *(Column(name, kind) for name, kind in features.items()),
+    ]
+
+
+def table_of(columns: Sequence[Column]) -> str:
+    """The table that holds builds with these columns."""
+    return f"features_{digest_of([column.ddl for column in columns])[:12]}"
+
+
+def labelled_rows(project: Project, facts: DataFrame, since: datetime, until: datetime) -> DataFrame:
+    """The rows of an interval of prediction times, with their labels.
+
+    Returns:
+        The columns known at prediction time; prediction_time TIMESTAMP in [since, until); _label DOUBLE; _label_available_time TIMESTAMP.
+    """
+    prediction = project.prediction
+    rows = facts.select(
+        *prediction.known,
+        F.expr(prediction.time).alias("prediction_time"),
+        F.expr(prediction.label.value).cast("double").alias("_label"),
+        F.expr(prediction.label.available_time).alias("_label_available_time"),
+    )
+    return rows.where((F.col("prediction_time") >= F.lit(since)) & (F.col("prediction_time") < F.lit(until)))
+
+
+def featured(
+    project: Project, groups: Sequence[FeatureGroup], sources: Mapping[str, DataFrame], since: datetime, until: datetime
+) -> DataFrame:
+    """Rows of an interval with labels and features.
+
+    Args:
+        project: Declares rows and label.
+        groups: Its feature groups.
+        sources: Source -> facts with event_time and available_time.
+        since: First prediction time.
+        until: Prediction times are before it.
+
+    Returns:
+        The columns of columns_of.
+    """
+    labelled = labelled_rows(project, sources[project.prediction.source], since, until)
+    key = project.predicted.key
+    # A feature function is given no label: it is put aside, and joined back by key.
+    rows = labelled.drop("_label", "_label_available_time")
+    built = build(
+        rows, groups, {name: narrowed(project, groups, name, facts, since, until) for name, facts in sources.items()}
+    )
+    labels = labelled.select(
+        *key, F.col("_label").alias("label"), F.col("_label_available_time").alias("label_available_time")
+    )
+    return built.join(labels, list(key)).select(*(F.col(column.name) for column in columns_of(project, groups)))
+
+
+def narrowed(
+    project: Project, groups: Sequence[FeatureGroup], name: str, facts: DataFrame, since: datetime, until: datetime
+) -> DataFrame:
+    """The facts of a source that can matter to an interval of prediction times, so that cost does not grow with history."""
+    if project.sources[name].available_time == ALWAYS_KNOWN:
+        return facts
+    readers = [group.look_back for group in groups if name in group.sources]
+    recent = facts.where(F.col("available_time") < F.lit(until))
+    if not readers or None in readers:
+        return recent
+    longest = max((back for back in readers if back is not None), default=timedelta(0))
+    return recent.where(F.col("available_time") >= F.lit(since - longest))
+
+
+def require_rows(project: Project, facts: DataFrame, windows: Intervals) -> None:
+    """Refuses windows without rows, before anything is written.
+
+    Raises:
+        FeatureError: Naming the window, and the prediction times there are.
+    """
+    time = F.expr(project.prediction.time)
+    in_train = (time >= F.lit(windows.train_start)) & (time < F.lit(windows.holdout_start))
+    in_holdout = (time >= F.lit(windows.holdout_start)) & (time < F.lit(windows.holdout_end))
+    found = facts.agg(
+        F.count_if(in_train).alias("train"),
+        F.count_if(in_holdout).alias("holdout"),
+        F.min(time).alias("first"),
+        F.max(time).alias("last"),
+    ).collect()[0]
+    for window, start, end in (
+        ("train", windows.train_start, windows.holdout_start),
+        ("holdout", windows.holdout_start, windows.holdout_end),
+    ):
+        if not found[window]:
+            there = f"from {found['first']} to {found['last']}" if found["first"] is not None else "none at all"
+            raise FeatureError(
+                f"the {window} window, {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC, has no rows; source "
+                f"{project.prediction.source} has prediction times {there}: choose another --as-of, or ingest more data"
+            )
+
+
+def build_features(
+    warehouse: Warehouse,
+    project: Project,
+    groups: Sequence[FeatureGroup],
+    pins: Sequence[Pin],
+    as_of: date,
+    code: str,
+    force: bool = False,
+) -> tuple[FeatureBuild, bool]:
+    """Makes the build of an as-of, unless it is there.
+
+    Args:
+        warehouse: The project's tables.
+        project: Declares sources, rows, label, windows.
+        groups: Its feature groups.
+        pins: The versions of the sources to read.
+        as_of: The date the windows are relative to.
+        code: Digest of the code.
+        force: Compute it again, and compare with what is there.
+
+    Returns:
+        The build, and whether it was made now.
+
+    Raises:
+        FeatureError: If a window has no rows, or a group does not do what it declares; nothing is written then.
+    """
+    name = build_name(project, pins, as_of, code)
+    there = find_build(warehouse, name)
+    if there is not None and not force:
+        return there, False
+    windows = project.windows.at(as_of)
+    sources = {pin.source: read_source(warehouse, project.sources[pin.source], pin) for pin in pins}
+    require_rows(project, sources[project.prediction.source], windows)
+    rows = featured(project, groups, sources, windows.train_start, windows.holdout_end)
+    columns = columns_of(project, groups)
+    table = table_of(columns)
+    if there is not None:
+        found = content_digest(rows, columns)
+        if found != there.digest:
+            raise FeatureError(
+                f"build {name[:12]} was made before with content {there.digest[:12]}, and now has {found[:12]}: a feature function is not a "
+                "function of its inputs alone"
+            )
+        return there, True
+    warehouse.create(table, [Column("build", "STRING"), *columns], partitioned_by=["build"])
+    version = warehouse.append(table, rows.withColumn("build", F.lit(name)).select("build", *rows.columns), name)
+    current = warehouse.require(table)
+    written = warehouse.read(table, version).where(F.col("build") == name)
+    names = [column.name for column in columns]
+    content = content_of(written, names)
+    made = FeatureBuild(name, table, current.id, version, content.rows, content.digest(declarations(written, names)))
+    note(warehouse, made, windows, pins, as_of, code)
+    return made, True
+
+
+def content_digest(rows: DataFrame, columns: Sequence[Column]) -> str:
+    """The digest of the content of a build's rows."""
+    names = [column.name for column in columns]
+    return content_of(rows, names).digest(declarations(rows, names))
+
+
+def note(
+    warehouse: Warehouse, made: FeatureBuild, windows: Intervals, pins: Sequence[Pin], as_of: date, code: str
+) -> None:
+    """Enters a build into the ledger, which completes it."""
+    warehouse.create(BUILDS, BUILD_COLUMNS)
+    row = (
+        made.build,
+        as_of,
+        windows.train_start,
+        windows.holdout_start,
+        windows.holdout_end,
+        json.dumps([pin.document() for pin in pins]),
+        code,
+        made.table,
+        made.table_id,
+        made.version,
+        made.rows,
+        made.digest,
+    )
+    warehouse.append_rows(BUILDS, [row], BUILD_COLUMNS, made.build)
+
+
+def find_build(warehouse: Warehouse, name: str) -> FeatureBuild | None:
+    """A complete build, if there is one of that name."""
+    if warehouse.current(BUILDS) is None:
+        return None
+    found = warehouse.read(BUILDS).where(F.col("build") == name).limit(1).collect()
+    if not found:
+        return None
+    row: Any = found[0]
+    return FeatureBuild(row["build"], row["table"], row["table_id"], row["version"], row["rows"], row["digest"])
+
+
+def read_build(warehouse: Warehouse, built: FeatureBuild) -> DataFrame:
+    """The rows of a build."""
+    rows = warehouse.read(built.table, built.version).where(F.col("build") == built.build)
+    return rows.drop("build")
+
+
+def declared(groups: Sequence[FeatureGroup]) -> list[Feature]:
+    """All features in their order."""
+    return [feature for group in groups for feature in group.features]
