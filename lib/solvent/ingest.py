@@ -99,8 +99,8 @@ def ingest(warehouse: Warehouse, project: Project, landing: str) -> list[Batch]:
 def ingest_source(warehouse: Warehouse, name: str, source: Source, folder: str) -> Iterator[Batch]:
     """First the batch that a killed run left, then one of the files not seen before."""
     known = warehouse.read(FILES).where(F.col("source") == name)
-    seen = {row["file"]: row for row in known.collect()}
-    done = {row["batch"]: row for row in warehouse.read(BATCHES).where(F.col("source") == name).collect()}
+    seen = {row["file"]: row.asDict() for row in known.collect()}
+    done = {row["batch"]: row.asDict() for row in warehouse.read(BATCHES).where(F.col("source") == name).collect()}
     files = landing_files(warehouse, folder, seen)
     changed = [file for file in files if file.file in seen and seen[file.file]["sha256"] != file.sha256]
     if changed:
@@ -120,7 +120,7 @@ def ingest_source(warehouse: Warehouse, name: str, source: Source, folder: str) 
         yield ingest_batch(
             warehouse, name, source, folder, [file for file in planned if file.file in expected], batch, done
         )
-        done = {row["batch"]: row for row in warehouse.read(BATCHES).where(F.col("source") == name).collect()}
+        done = {row["batch"]: row.asDict() for row in warehouse.read(BATCHES).where(F.col("source") == name).collect()}
     new = sorted((file for file in files if file.file not in seen), key=lambda file: file.file)
     if new:
         batch = hashlib.sha256("\n".join(f"{name} {file.file} {file.sha256}" for file in new).encode()).hexdigest()
@@ -353,7 +353,7 @@ def ingest_batch(
     )
     ledger = frame(warehouse, [entry], BATCH_COLUMNS[:-1]).withColumn("ingested_at", F.current_timestamp())
     warehouse.append(BATCHES, ledger, batch)
-    return Batch(name, len(files), sum(outcome), *outcome, version)
+    return Batch(name, len(files), sum(outcome), outcome[0], outcome[1], outcome[2], version)
 
 
 def check_times(rows: DataFrame, source: Source) -> None:

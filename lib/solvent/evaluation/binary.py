@@ -263,8 +263,6 @@ def thinned(points: Sequence[ThresholdPoint]) -> tuple[ThresholdPoint, ...]:
 def calibration_bin(number: int, sums: Sums, confidence: float) -> CalibrationBin:
     """One bin of the calibration curve."""
     interval = intervals.wilson(sums.count("positives"), sums.n, confidence)
-    assert interval.low is not None
-    assert interval.high is not None
     return CalibrationBin(
         number / BINS,
         (number + 1) / BINS,

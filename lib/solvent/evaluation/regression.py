@@ -1,7 +1,7 @@
 """Metrics and intervals of a regression from sums over blocks of rows.
 
-A row belongs to one of BLOCKS blocks by a hash of its key. Squares of doubles have no common unit, so their sums are kept in DECIMAL, which is
-exact and does not depend on the order of the rows.
+A row belongs to one of BLOCKS blocks by a hash of its key. Squares of doubles have no common unit, so their sums are kept in DECIMAL,
+which is exact and does not depend on the order of the rows.
 """
 
 from __future__ import annotations

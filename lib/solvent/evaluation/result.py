@@ -51,8 +51,8 @@ class CalibrationBin:
     upper: float
     mean_prediction: float
     observed_rate: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     n: int
 
 

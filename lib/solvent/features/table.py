@@ -1,7 +1,7 @@
 """The feature table: features and labels of a project's rows, built from pinned sources.
 
-A build is all rows of the windows of one as-of. It is named by the digest of what it is made from, so that the same build is made once. Builds
-with the same columns share a table, which is partitioned by build; the ledger feature_builds says which builds are complete.
+A build is all rows of the windows of one as-of. It is named by the digest of what it is made from, so that the same build is made once.
+Builds with the same columns share a table, which is partitioned by build; the ledger feature_builds says which builds are complete.
 """
 
 from __future__ import annotations
@@ -39,6 +39,18 @@ BUILD_COLUMNS = (
     Column("version", "BIGINT"),
     Column("rows", "BIGINT"),
     Column("digest", "STRING"),
+)
+RESERVED = frozenset(
+    {
+        "build",
+        "features",
+        "label",
+        "label_available_time",
+        "prediction",
+        "prediction_time",
+        "probability",
+        "rawPrediction",
+    }
 )
 # What shapes features; a change elsewhere in model.yml leaves a build as it is.
 SECTIONS = ("project", "sources", "prediction", "features", "windows")
@@ -90,6 +102,9 @@ def columns_of(project: Project, groups: Sequence[FeatureGroup]) -> list[Column]
     known = {
         column.name: column.type for column in project.predicted.columns if column.name in project.prediction.known
     }
+    taken = [name for name in features if name in RESERVED]
+    if taken:
+        raise FeatureError(f"feature {taken[0]}: the name is kept for Solvent; rename it")
     carried = list(project.predicted.key)
     for name in project.evaluation.slices:
         if name not in features and name not in known:
@@ -238,8 +253,8 @@ def build_features(
         found = content_digest(rows, columns)
         if found != there.digest:
             raise FeatureError(
-                f"build {name[:12]} was made before with content {there.digest[:12]}, and now has {found[:12]}: a feature function is not a "
-                "function of its inputs alone"
+                f"build {name[:12]} was made before with content {there.digest[:12]}, and now has {found[:12]}: a feature function depends on "
+                "more than its inputs"
             )
         return there, True
     warehouse.create(table, [Column("build", "STRING"), *columns], partitioned_by=["build"])

@@ -1,0 +1,168 @@
+"""From feature rows to one PipelineModel that holds the whole preprocessing, and back to predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pyspark.errors import PySparkException
+from pyspark.ml import Pipeline, PipelineModel, Transformer
+from pyspark.ml.base import PipelineStage
+from pyspark.ml.feature import (
+    Imputer,
+    OneHotEncoder,
+    SQLTransformer,
+    StringIndexer,
+    StringIndexerModel,
+    VectorAssembler,
+)
+from pyspark.ml.functions import vector_to_array
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from solvent.config.estimator import Estimator, class_params
+from solvent.errors import TrainingError
+from solvent.training.layout import canonical_layout
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The feature columns of a model: numbers (all numeric types and boolean) and categories (strings), in their order."""
+
+    numbers: tuple[str, ...]
+    categories: tuple[str, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All columns."""
+        return (*self.numbers, *self.categories)
+
+
+def fit(rows: DataFrame, estimator: Estimator, inputs: Inputs, key: Sequence[str]) -> PipelineModel:
+    """Learns preprocessing and model; the same rows give the same model to the last bit.
+
+    Missing numbers become the mean of the training rows. Categories are numbered in alphabetical order; those not seen in training,
+    and missing ones, share a number of their own. Estimators other than trees get one column for each category.
+
+    Args:
+        rows: key, inputs, label DOUBLE.
+        estimator: What to learn, with which parameters, seed and partitions.
+        inputs: The feature columns.
+        key: The natural key of the rows.
+
+    Returns:
+        A pipeline from the feature columns to predictions.
+
+    Raises:
+        TrainingError: If a feature is missing in all rows, a tree has fewer bins than a feature has categories, or the estimator fails.
+    """
+    trees = "maxBins" in class_params(estimator.type)
+    rows = canonical_layout(rows.select(*key, *inputs.names, "label"), key, estimator.partitions).persist()
+    try:
+        require_values(rows, inputs)
+        preprocessing = Pipeline(stages=stages(inputs, one_hot=not trees)).fit(rows)
+        learner = configured(estimator)
+        if trees:
+            require_bins(preprocessing, learner)
+        model = learner.fit(preprocessing.transform(rows))
+    except PySparkException as error:
+        raise TrainingError(f"{estimator.name}: {first_line(error)}") from None
+    finally:
+        rows.unpersist()
+    return PipelineModel([*preprocessing.stages, model])
+
+
+def stages(inputs: Inputs, one_hot: bool) -> list[PipelineStage]:
+    """The preprocessing."""
+    chain: list[PipelineStage] = []
+    vector: list[str] = []
+    if inputs.numbers:
+        doubles = [f"_double_{name}" for name in inputs.numbers]
+        imputed = [f"_number_{name}" for name in inputs.numbers]
+        casts = ", ".join(
+            f"CAST(`{name}` AS DOUBLE) AS `{to}`" for name, to in zip(inputs.numbers, doubles, strict=True)
+        )
+        chain += [
+            SQLTransformer(statement=f"SELECT *, {casts} FROM __THIS__"),  # noqa: S608 (names of declared features)
+            Imputer(strategy="mean", inputCols=doubles, outputCols=imputed),
+        ]
+        vector += imputed
+    if inputs.categories:
+        indexed = [f"_index_{name}" for name in inputs.categories]
+        chain.append(
+            StringIndexer(
+                inputCols=list(inputs.categories),
+                outputCols=indexed,
+                handleInvalid="keep",
+                stringOrderType="alphabetAsc",
+            )
+        )
+        if one_hot:
+            encoded = [f"_category_{name}" for name in inputs.categories]
+            chain.append(OneHotEncoder(inputCols=indexed, outputCols=encoded))
+            indexed = encoded
+        vector += indexed
+    return [*chain, VectorAssembler(inputCols=vector, outputCol="features")]
+
+
+def configured(estimator: Estimator) -> Any:
+    """The estimator with its parameters and seed."""
+    made: Any = estimator.type()
+    known = class_params(estimator.type)
+    for name, value in {**estimator.params, "labelCol": "label", "featuresCol": "features"}.items():
+        made.set(known[name], known[name].typeConverter(value))
+    if "seed" in known:
+        made.set(known["seed"], estimator.seed)
+    return made
+
+
+def require_values(rows: DataFrame, inputs: Inputs) -> None:
+    """Refuses numbers that are missing in every row, which have no mean."""
+    if not inputs.numbers:
+        return
+    counts = rows.agg(
+        *(F.count(F.nanvl(F.col(f"`{name}`").cast("double"), F.lit(None))).alias(name) for name in inputs.numbers)
+    )
+    found = counts.collect()[0]
+    missing = [name for name in inputs.numbers if not found[name]]
+    if missing:
+        raise TrainingError(
+            f"feature {', '.join(missing)}: missing in every training row; look at its function and its sources, or drop it"
+        )
+
+
+def require_bins(preprocessing: PipelineModel, learner: Any) -> None:
+    """Refuses a tree that cannot tell all categories of a feature apart."""
+    bins = learner.getOrDefault("maxBins")
+    for stage in preprocessing.stages:
+        if isinstance(stage, StringIndexerModel):
+            for name, labels in zip(stage.getInputCols(), stage.labelsArray, strict=True):
+                if len(labels) + 1 > bins:
+                    raise TrainingError(
+                        f"feature {name}: has {len(labels)} categories, and one for unknown ones, but the trees have {bins} bins; set "
+                        f"model.params.maxBins to {len(labels) + 1} or more, or group the categories"
+                    )
+
+
+def predict(model: Transformer, rows: DataFrame, kind: str, carried: Sequence[str]) -> DataFrame:
+    """Predictions for feature rows.
+
+    Args:
+        model: A pipeline made by fit.
+        rows: The feature columns and those carried.
+        kind: "binary" or "regression".
+        carried: Columns to keep.
+
+    Returns:
+        The columns carried; prediction DOUBLE: the probability of label 1, or the number predicted.
+    """
+    scored = model.transform(rows)
+    value = vector_to_array("probability")[1] if kind == "binary" else F.col("prediction")
+    return scored.select(*(F.col(f"`{name}`") for name in carried), value.alias("prediction"))
+
+
+def first_line(error: Exception) -> str:
+    """What went wrong, without Java's stack trace."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0][:300] if lines else type(error).__name__
