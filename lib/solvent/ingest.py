@@ -87,7 +87,7 @@ def ingest(warehouse: Warehouse, project: Project, landing: str) -> list[Batch]:
     warehouse.create(FILES, FILE_COLUMNS)
     warehouse.create(BATCHES, BATCH_COLUMNS)
     warehouse.create(QUARANTINE, QUARANTINE_COLUMNS)
-    batches = []
+    batches: list[Batch] = []
     for name, source in sorted(project.sources.items()):
         stored = [Declared(column.name, column.type, column.nullable) for column in source.columns]
         warehouse.create(source_table(name), [*stored, Declared(BATCH, "STRING"), Declared(FILE, "STRING")])

@@ -138,7 +138,7 @@ class Windows(Frozen):
     def at(self, as_of: date) -> Intervals:
         """The windows seen from a date, which starts at midnight UTC."""
         end = datetime.combine(as_of, time(), UTC) - self.maturity
-        return Intervals(end - self.holdout - self.train, end - self.holdout, end)
+        return Intervals(train_start=end - self.holdout - self.train, holdout_start=end - self.holdout, holdout_end=end)
 
 
 class Intervals(Frozen):

@@ -253,8 +253,8 @@ def build_features(
         found = content_digest(rows, columns)
         if found != there.digest:
             raise FeatureError(
-                f"build {name[:12]} was made before with content {there.digest[:12]}, and now has {found[:12]}: a feature function depends on "
-                "more than its inputs"
+                f"build {name[:12]} was made before with content {there.digest[:12]}, and now has {found[:12]}: a feature function "
+                "depends on more than its inputs"
             )
         return there, True
     warehouse.create(table, [Column("build", "STRING"), *columns], partitioned_by=["build"])

@@ -8,7 +8,6 @@ from typing import Any
 
 from pyspark.errors import PySparkException
 from pyspark.ml import Pipeline, PipelineModel, Transformer
-from pyspark.ml.base import PipelineStage
 from pyspark.ml.feature import (
     Imputer,
     OneHotEncoder,
@@ -73,9 +72,9 @@ def fit(rows: DataFrame, estimator: Estimator, inputs: Inputs, key: Sequence[str
     return PipelineModel([*preprocessing.stages, model])
 
 
-def stages(inputs: Inputs, one_hot: bool) -> list[PipelineStage]:
+def stages(inputs: Inputs, one_hot: bool) -> list[Any]:
     """The preprocessing."""
-    chain: list[PipelineStage] = []
+    chain: list[Any] = []
     vector: list[str] = []
     if inputs.numbers:
         doubles = [f"_double_{name}" for name in inputs.numbers]
@@ -158,7 +157,7 @@ def predict(model: Transformer, rows: DataFrame, kind: str, carried: Sequence[st
         The columns carried; prediction DOUBLE: the probability of label 1, or the number predicted.
     """
     scored = model.transform(rows)
-    value = vector_to_array("probability")[1] if kind == "binary" else F.col("prediction")
+    value = vector_to_array(F.col("probability"))[1] if kind == "binary" else F.col("prediction")
     return scored.select(*(F.col(f"`{name}`") for name in carried), value.alias("prediction"))
 
 

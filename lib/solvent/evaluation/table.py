@@ -1,0 +1,147 @@
+"""Evaluations as Delta tables: measurements in long form, one row for each metric on each slice value, and curves beside them.
+
+An evaluation is named by the digest of what it is of: the model, the rows and what is measured. It is computed once, whether the model was then
+challenger, champion or baseline.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from pyspark.sql import functions as F
+
+from solvent.config.base import digest_of
+from solvent.config.expressions import Column
+from solvent.config.model import Measures
+from solvent.evaluation.evaluate import ordered
+from solvent.evaluation.result import (
+    CalibrationBin,
+    Curves,
+    Evaluation,
+    HistogramBin,
+    Measurement,
+    ThresholdPoint,
+)
+from solvent.tables.warehouse import Warehouse
+
+EVALUATIONS, CURVES = "evaluations", "evaluation_curves"
+COLUMNS = (
+    Column("evaluation", "STRING"),
+    Column("model", "STRING"),
+    Column("version", "BIGINT"),
+    Column("model_digest", "STRING"),
+    Column("rows_from", "TIMESTAMP"),
+    Column("rows_until", "TIMESTAMP"),
+    Column("features", "STRING"),
+    Column("pins", "STRING"),
+    Column("threshold", "DOUBLE"),
+    Column("confidence", "DOUBLE"),
+    Column("slice", "STRING"),
+    Column("slice_value", "STRING"),
+    Column("metric", "STRING"),
+    Column("value", "DOUBLE"),
+    Column("low", "DOUBLE"),
+    Column("high", "DOUBLE"),
+    Column("n", "BIGINT"),
+    Column("method", "STRING"),
+)
+POINT = "STRUCT<threshold:DOUBLE,false_positive_rate:DOUBLE,true_positive_rate:DOUBLE,precision:DOUBLE>"
+CURVE_COLUMNS = (
+    Column("evaluation", "STRING"),
+    Column("roc", f"ARRAY<{POINT}>"),
+    Column("precision_recall", f"ARRAY<{POINT}>"),
+    Column(
+        "calibration",
+        "ARRAY<STRUCT<lower:DOUBLE,upper:DOUBLE,mean_prediction:DOUBLE,observed_rate:DOUBLE,low:DOUBLE,high:DOUBLE,n:BIGINT>>",
+    ),
+    Column("histogram", "ARRAY<STRUCT<lower:DOUBLE,upper:DOUBLE,positives:BIGINT,negatives:BIGINT>>"),
+)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is evaluated, and on what.
+
+    Attributes:
+        model: Registered name.
+        version: Its version.
+        model_digest: Its digest.
+        rows_from: First prediction time of the rows.
+        rows_until: Prediction times are before it.
+        labels_until: Labels count that were available before it.
+        features: Digest of the content of the feature build.
+        pins: The pins of the build as JSON values.
+    """
+
+    model: str
+    version: int
+    model_digest: str
+    rows_from: datetime
+    rows_until: datetime
+    labels_until: datetime
+    features: str
+    pins: Sequence[object]
+
+    def evaluation(self, measures: Measures) -> str:
+        """The digest that names the evaluation."""
+        times = [self.rows_from.isoformat(), self.rows_until.isoformat(), self.labels_until.isoformat()]
+        return digest_of([self.model_digest, self.features, times, measures.model_dump(mode="json")])
+
+
+def find_evaluation(warehouse: Warehouse, subject: Subject, measures: Measures) -> Evaluation | None:
+    """The evaluation of a subject, if it was made before."""
+    if warehouse.current(CURVES) is None:
+        return None
+    name = subject.evaluation(measures)
+    curves = warehouse.read(CURVES).where(F.col("evaluation") == name).limit(1).collect()
+    if not curves:
+        return None
+    found = warehouse.read(EVALUATIONS).where(F.col("evaluation") == name)
+    # A version is evaluated once for each training that gave the same model, and says the same.
+    names = ("slice", "slice_value", "metric", "value", "low", "high", "n", "method")
+    measurements = [Measurement(*row) for row in found.select(*names).distinct().collect()]
+    row = curves[0]
+    return Evaluation(
+        ordered(measurements),
+        Curves(
+            tuple(ThresholdPoint(point[0], point[1], point[2], point[3]) for point in row["roc"]),
+            tuple(ThresholdPoint(point[0], point[1], point[2], point[3]) for point in row["precision_recall"]),
+            tuple(CalibrationBin(*one) for one in row["calibration"]),
+            tuple(HistogramBin(*one) for one in row["histogram"]),
+        ),
+    )
+
+
+def append_evaluation(warehouse: Warehouse, subject: Subject, measures: Measures, found: Evaluation) -> None:
+    """Enters an evaluation into the tables; once, however often it is called."""
+    name = subject.evaluation(measures)
+    warehouse.create(EVALUATIONS, COLUMNS)
+    warehouse.create(CURVES, CURVE_COLUMNS)
+    head = (name, subject.model, subject.version, subject.model_digest, subject.rows_from, subject.rows_until)
+    head = (*head, subject.features, json.dumps(list(subject.pins)), measures.threshold, measures.confidence)
+    rows = [
+        (*head, one.slice, one.slice_value, one.metric, one.value, one.low, one.high, one.n, one.method)
+        for one in found.measurements
+    ]
+    warehouse.append_rows(EVALUATIONS, rows, COLUMNS, digest_of([name, subject.model, subject.version]))
+    # The curves come last: an evaluation that has them is complete.
+    curves = found.curves
+    row = (
+        name,
+        [(point.threshold, *rates(point)) for point in curves.roc],
+        [(point.threshold, *rates(point)) for point in curves.precision_recall],
+        [
+            (one.lower, one.upper, one.mean_prediction, one.observed_rate, one.low, one.high, one.n)
+            for one in curves.calibration
+        ],
+        [(one.lower, one.upper, one.positives, one.negatives) for one in curves.histogram],
+    )
+    warehouse.append_rows(CURVES, [row], CURVE_COLUMNS, name)
+
+
+def rates(point: ThresholdPoint) -> tuple[float | None, float | None, float | None]:
+    """The rates at a threshold."""
+    return point.false_positive_rate, point.true_positive_rate, point.precision
