@@ -1,7 +1,7 @@
 """Evaluations as Delta tables: measurements in long form, one row for each metric on each slice value, and curves beside them.
 
-An evaluation is named by the digest of what it is of: the model, the rows and what is measured. It is computed once, whether the model was then
-challenger, champion or baseline.
+An evaluation is named by the digest of what it is of: the model, the rows and what is measured. It is computed once, whether the model was
+then challenger, champion or baseline.
 """
 
 from __future__ import annotations
@@ -120,8 +120,11 @@ def append_evaluation(warehouse: Warehouse, subject: Subject, measures: Measures
     name = subject.evaluation(measures)
     warehouse.create(EVALUATIONS, COLUMNS)
     warehouse.create(CURVES, CURVE_COLUMNS)
-    head = (name, subject.model, subject.version, subject.model_digest, subject.rows_from, subject.rows_until)
-    head = (*head, subject.features, json.dumps(list(subject.pins)), measures.threshold, measures.confidence)
+    pins = json.dumps(list(subject.pins))
+    head = (
+        *(name, subject.model, subject.version, subject.model_digest, subject.rows_from, subject.rows_until),
+        *(subject.features, pins, measures.threshold, measures.confidence),
+    )
     rows = [
         (*head, one.slice, one.slice_value, one.metric, one.value, one.low, one.high, one.n, one.method)
         for one in found.measurements

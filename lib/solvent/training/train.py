@@ -376,7 +376,8 @@ def log_run(warehouse: Warehouse, training: Training, manifest: Manifest, found:
         by = {"path": where} if warehouse.tables.path is not None else {"delta_table_name": where}
         source = DeltaDatasetSource(**by, delta_table_version=pin.version, delta_table_id=pin.table_id)
         # MLflow's digests have at most 36 characters.
-        mlflow.log_input(MetaDataset(source, name=pin.source, digest=pin.digest[:36]), context="training")
+        dataset: Any = MetaDataset(source, name=pin.source, digest=pin.digest[:36])  # type: ignore[abstract]
+        mlflow.log_input(dataset, context="training")
     mlflow.set_tags(
         {
             "solvent.manifest_digest": manifest.digest,

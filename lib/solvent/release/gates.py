@@ -1,0 +1,97 @@
+"""Gates: the rules of model.yml applied to evaluations on the same rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from solvent.config.model import Gate
+from solvent.evaluation import ALL, Evaluation, Measurement, badness
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What gates look at: the challenger, and those it is compared with on the same rows.
+
+    Attributes:
+        challenger: Its evaluation.
+        champion: That of the champion; None if there is none, or why it could not be evaluated.
+        baseline: That of the baseline.
+    """
+
+    challenger: Evaluation
+    champion: Evaluation | str | None
+    baseline: Evaluation
+
+
+@dataclass(frozen=True)
+class GateResult:
+    """What one gate says of one slice value.
+
+    Attributes:
+        rule: The gate in words.
+        slice: The slice column, or "all".
+        slice_value: Its value, or "all".
+        value: The challenger's.
+        required: The bound it had to keep, None if there was none.
+        passed: Whether it did.
+        reason: In words.
+    """
+
+    rule: str
+    slice: str
+    slice_value: str
+    value: float | None
+    required: float | None
+    passed: bool
+    reason: str
+
+
+def judge(gates: Sequence[Gate], compared: Compared) -> list[GateResult]:
+    """Every gate on every slice value it is for."""
+    return [result for gate in gates for result in judged(gate, compared)]
+
+
+def judged(gate: Gate, compared: Compared) -> Iterator[GateResult]:
+    """One gate on every slice value with enough rows; one that no slice value has enough rows for fails."""
+    where = gate.slice or ALL
+    found = [one for one in compared.challenger.measurements if one.metric == gate.metric and one.slice == where]
+    judgeable = [one for one in found if one.n >= gate.min_rows]
+    if not judgeable:
+        reason = f"no value of {where} has {gate.min_rows} rows"
+        yield GateResult(gate.rule, where, ALL, None, None, False, reason)
+    for one in judgeable:
+        yield judged_one(gate, one, compared)
+
+
+def judged_one(gate: Gate, one: Measurement, compared: Compared) -> GateResult:
+    """One gate on one slice value."""
+
+    def result(required: float | None, passed: bool, reason: str) -> GateResult:
+        return GateResult(gate.rule, one.slice, one.slice_value, one.value, required, passed, reason)
+
+    if one.value is None:
+        return result(None, False, f"{gate.metric} is {one.method}")
+    if gate.at_least is not None:
+        passed = one.value >= gate.at_least
+        return result(gate.at_least, passed, f"{one.value:.4f} {'≥' if passed else '<'} {gate.at_least:g}")
+    if gate.at_most is not None:
+        passed = one.value <= gate.at_most
+        return result(gate.at_most, passed, f"{one.value:.4f} {'≤' if passed else '>'} {gate.at_most:g}")
+    role = gate.better_than or gate.not_worse_than
+    other = compared.champion if role == "champion" else compared.baseline
+    if other is None:
+        return result(None, True, "there is no champion yet")
+    if isinstance(other, str):
+        return result(None, False, other)
+    try:
+        rival = other.measurement(gate.metric, one.slice, one.slice_value).value
+    except KeyError:
+        rival = None
+    if rival is None:
+        return result(None, False, f"{gate.metric} of the {role} is undefined here")
+    lead = badness(gate.metric, rival) - badness(gate.metric, one.value)
+    passed = lead > gate.by if gate.better_than is not None else lead >= -gate.by
+    return result(
+        rival, passed, f"{one.value:.4f}, {role} {rival:.4f}: {'ahead' if lead >= 0 else 'behind'} by {abs(lead):.4f}"
+    )
