@@ -136,6 +136,13 @@ class Registry:
             )
         return str(logged.model_uri), self.stored_digest(str(logged.model_uri))
 
+    def digest(self, model: PipelineModel) -> str:
+        """The digest that a model would be stored with."""
+        with tempfile.TemporaryDirectory(prefix="solvent-") as scratch:
+            folder = Path(scratch) / "model"
+            mlflow.spark.save_model(model, str(folder), dfs_tmpdir=f"{scratch}/dfs", pip_requirements=["pyspark"])
+            return model_digest(folder / "sparkml")
+
     def register(
         self, name: str, source: str, run_id: str, training: str, digest: str, manifest: Manifest, description: str
     ) -> ModelVersion:

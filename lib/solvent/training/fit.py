@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +31,14 @@ class Inputs:
 
     numbers: tuple[str, ...]
     categories: tuple[str, ...]
+
+    @classmethod
+    def of(cls, types: Mapping[str, str]) -> Inputs:
+        """The inputs from feature columns and their types."""
+        return cls(
+            tuple(name for name, kind in types.items() if kind != "string"),
+            tuple(name for name, kind in types.items() if kind == "string"),
+        )
 
     @property
     def names(self) -> tuple[str, ...]:

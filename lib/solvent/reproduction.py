@@ -1,0 +1,204 @@
+"""Proof that a model can be made again: inputs, features, model and predictions rebuilt from its manifest, and compared by digest."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import git
+import yaml
+from pyspark.errors import PySparkException
+from pyspark.sql import SparkSession
+
+from solvent.config.environment import Environment
+from solvent.config.estimator import Estimator
+from solvent.config.model import Project
+from solvent.errors import IntegrityError, SolventError
+from solvent.features import load_groups
+from solvent.features.table import columns_of, content_digest, declared, featured
+from solvent.identity import Commit, Manifest, code_digest, environment_facts
+from solvent.registry import ModelVersion, Registry
+from solvent.tables.sources import Pin, read_source, verified_content
+from solvent.tables.warehouse import Warehouse
+from solvent.training import Inputs, Training, fit, score_holdout
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one part of a model is, made again: whether it is the same, and what was compared."""
+
+    part: str
+    identical: bool
+    detail: str
+
+
+def present_code(manifest: Manifest) -> str:
+    """The digest of the code that is imported here, of the packages the manifest is about."""
+    return code_digest("solvent", manifest["project"])
+
+
+def reproduce(
+    spark: SparkSession, environment: Environment, registry: Registry, version: ModelVersion, root: Path
+) -> Iterator[Finding]:
+    """Makes a model again with the code that is imported here, and compares each part as it is made.
+
+    Inputs that differ end the comparison, as all else follows from them. Nothing is written.
+
+    Args:
+        spark: A session.
+        environment: Where tables and models are.
+        registry: The project's models.
+        version: The model.
+        root: The folder that holds requirements.lock.
+
+    Yields:
+        Findings: code, environment, inputs, features, model, predictions.
+
+    Raises:
+        IntegrityError: If the manifest was changed.
+    """
+    manifest = registry.manifest(version)
+    project = Project.model_validate(manifest["configuration"]["resolved"])
+    warehouse = Warehouse(spark, environment.tables, project.project)
+    yield compared("code", manifest["code"], present_code(manifest))
+    here = environment_facts(spark, root)
+    yield environment_finding(manifest["environment"], here)
+    pins = tuple(Pin(**pin) for pin in manifest["pins"])
+    inputs = list(input_findings(warehouse, project, pins))
+    yield from inputs
+    if not all(finding.identical for finding in inputs):
+        return
+    training = training_again(warehouse, project, pins, manifest, here)
+    rows = training.rows.persist()
+    try:
+        columns = columns_of(project, load_groups(project.features))
+        yield compared("features", manifest["features"]["digest"], content_digest(rows, columns))
+        model = fit(training.train_rows, training.estimator, training.inputs, project.predicted.key)
+        yield compared("model", manifest["model_digest"], registry.digest(model))
+        yield compared("predictions", manifest["predictions_digest"], score_holdout(training, model).predictions_digest)
+    finally:
+        rows.unpersist()
+
+
+def compared(part: str, recorded: str, found: str) -> Finding:
+    """Two digests of one part."""
+    if recorded == found:
+        return Finding(part, True, f"sha256 {found}")
+    return Finding(part, False, f"recorded {recorded}, found {found}")
+
+
+def environment_finding(recorded: Mapping[str, str], here: Mapping[str, str]) -> Finding:
+    """What differs between the environment of the training and this one."""
+    differing = [
+        f"{name} was {recorded.get(name, 'none')}, is {here.get(name, 'none')}"
+        for name in sorted(recorded.keys() | here.keys())
+        if recorded.get(name) != here.get(name)
+    ]
+    same = f"Python {here['python']}, pyspark {here['pyspark']}, Java {here['java']}, {here['cpu']}"
+    return Finding("environment", not differing, "; ".join(differing) or same)
+
+
+def input_findings(warehouse: Warehouse, project: Project, pins: tuple[Pin, ...]) -> Iterator[Finding]:
+    """Reads all of every pinned version."""
+    for pin in pins:
+        part, source = f"input {pin.source}", project.sources[pin.source]
+        where = f"version {pin.version} of {pin.rows} rows"
+        try:
+            read_source(warehouse, source, pin)
+            found = verified_content(warehouse, source, pin)
+        except (SolventError, PySparkException) as error:
+            yield Finding(part, False, f"{where} cannot be read: {str(error).splitlines()[0][:300]}")
+            continue
+        if found == pin.digest:
+            yield Finding(part, True, f"{where}, sha256 {found[:16]}")
+        else:
+            yield Finding(part, False, f"{where}: content recorded {pin.digest}, found {found}")
+
+
+def training_again(
+    warehouse: Warehouse, project: Project, pins: tuple[Pin, ...], manifest: Manifest, here: Mapping[str, str]
+) -> Training:
+    """The training of a manifest, with its features rebuilt from the pins instead of read."""
+    as_of = date.fromisoformat(manifest["as_of"])
+    windows = project.windows.at(as_of)
+    groups = load_groups(project.features)
+    sources = {pin.source: read_source(warehouse, project.sources[pin.source], pin) for pin in pins}
+    rows = featured(project, groups, sources, windows.train_start, windows.holdout_end)
+    recorded: dict[str, Any] = dict(manifest["estimator"])
+    names = recorded.pop("inputs")
+    types = {feature.name: feature.type for feature in declared(groups)}
+    commit = manifest["commit"]
+    return Training(
+        project=project,
+        name=manifest["model"],
+        estimator=Estimator.model_validate(recorded),
+        inputs=Inputs.of({name: types[name] for name in names}),
+        types=types,
+        rows=rows,
+        build=manifest["features"],
+        pins=pins,
+        as_of=as_of,
+        code=manifest["code"],
+        commit=Commit(commit["hash"], commit["branch"], commit["dirty"]),
+        environment=here,
+    )
+
+
+def reproduce_elsewhere(environment: Environment, manifest: Manifest, version: ModelVersion, root: Path) -> int:
+    """Makes a model again with the code of its commit, in a worktree of its own; output goes where this process's goes.
+
+    Returns:
+        The exit code of that process.
+
+    Raises:
+        IntegrityError: If the commit cannot be checked out.
+    """
+    with worktree(root, manifest, version) as folder, tempfile.TemporaryDirectory(prefix="solvent-") as scratch:
+        # Its paths are absolute, so that it means the same from the worktree.
+        resolved = Path(scratch) / f"{environment.name}.yml"
+        resolved.write_text(yaml.safe_dump(environment.model_dump(mode="json", by_alias=True, exclude_none=True)))
+        command = [
+            *(sys.executable, "-m", "solvent.cli", "--root", str(folder), "reproduce", "--here"),
+            *("--project", manifest["project"], "--environment", str(resolved), "--model", str(version.version)),
+        ]
+        if version.name != manifest["project"]:
+            command.append("--baseline")
+        paths = [str(folder / "lib"), *filter(None, [os.environ.get("PYTHONPATH")])]
+        found = subprocess.run(
+            command, cwd=folder, env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)}, check=False
+        )
+    return found.returncode
+
+
+@contextmanager
+def worktree(root: Path, manifest: Manifest, version: ModelVersion) -> Iterator[Path]:
+    """A checkout of the manifest's commit, removed afterwards."""
+    commit = manifest["commit"]["hash"]
+    if commit is None:
+        raise IntegrityError(f"{version}: its manifest names no commit, so that its code cannot be had")
+    try:
+        repository = git.Repo(root, search_parent_directories=True)
+    except (git.InvalidGitRepositoryError, git.NoSuchPathError):
+        raise IntegrityError(
+            f"{root}: is not in a git repository, and {version} was made by other code ({commit[:12]})"
+        ) from None
+    with tempfile.TemporaryDirectory(prefix="solvent-") as scratch:
+        folder = Path(scratch) / "code"
+        try:
+            repository.git.worktree("add", "--detach", str(folder), commit)
+        except git.GitCommandError:
+            raise IntegrityError(
+                f"{version}: its commit {commit} is not in the repository {repository.working_dir}; fetch it"
+            ) from None
+        try:
+            yield folder
+        finally:
+            repository.git.worktree("remove", "--force", str(folder))
