@@ -1,0 +1,312 @@
+"""The command `solvent`: one subcommand for each job."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import warnings
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from solvent.errors import ConfigurationError, RefusedError, SolventError
+from solvent.pipeline import Review, Run, Settings, load_settings
+from solvent.registry import CHALLENGER, CHAMPION, ModelVersion, Registry
+from solvent.release import decisions, promote, rollback
+from solvent.reproduction import present_code, reproduce, reproduce_elsewhere
+from solvent.session import session
+from solvent.tables.warehouse import Warehouse
+
+Command = Callable[..., Any]
+
+
+class Commands(click.Group):
+    """Subcommands whose errors are said without a stack trace."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Runs a subcommand; a user's error ends with its exit code."""
+        try:
+            return super().invoke(ctx)
+        except SolventError as error:
+            click.echo(f"error: {error}", err=True)
+            sys.exit(error.exit_code)
+
+
+def find_root() -> Path:
+    """The nearest folder upwards that holds conf/, else the checkout this package is in, else here."""
+    here = Path.cwd()
+    for folder in (here, *here.parents, *Path(__file__).resolve().parents):
+        if (folder / "conf").is_dir():
+            return folder
+    return here
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.option(
+    "--root", type=click.Path(file_okay=False, path_type=Path), help="Folder that holds conf/ (default: found upwards)."
+)
+@click.option("--verbose", is_flag=True, help="Show what Spark and MLflow log.")
+@click.version_option(package_name="solvent")
+@click.pass_context
+def main(ctx: click.Context, root: Path | None, verbose: bool) -> None:
+    """Machine learning without technical debt: ingest, features, training, evaluation, release, and proof."""
+    ctx.obj = (root or find_root()).resolve()
+    logging.basicConfig(level=logging.INFO if verbose else logging.ERROR, format="%(asctime)s %(name)s %(message)s")
+    if not verbose:
+        logging.getLogger("mlflow").setLevel(logging.ERROR)
+        warnings.filterwarnings("ignore")
+
+
+def only_project(ctx: click.Context, _: click.Parameter, value: str | None) -> str:
+    """The project asked for, or the only one there is."""
+    if value is not None:
+        return value
+    root: Path = ctx.obj
+    known = sorted(found.parent.name for found in (root / "conf").glob("*/model.yml"))
+    if len(known) != 1:
+        raise ConfigurationError(
+            f"--project: name one of: {', '.join(known) or f'none, as {root}/conf holds no model.yml'}"
+        )
+    return known[0]
+
+
+def as_date(_: click.Context, __: click.Parameter, value: datetime | None) -> date:
+    """A date, today in UTC if none is given."""
+    return value.date() if value is not None else datetime.now(UTC).date()
+
+
+def where(command: Command) -> Command:
+    """The options of every job."""
+    project = click.option("--project", callback=only_project, help="Folder of conf/ (default: the only one).")
+    environment = click.option(
+        "--environment", default="local", show_default=True, help="Name of a file in conf/environments, or a path."
+    )
+    return project(environment(command))
+
+
+as_of_option = click.option(
+    "--as-of",
+    callback=as_date,
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="Date the windows are relative to (default: today, UTC).",
+)
+force_option = click.option("--force", is_flag=True, help="Do again what is there already.")
+
+
+def model_option(default: str) -> Command:
+    """The option that names a model version."""
+    return click.option(
+        "--model",
+        "which",
+        default=default,
+        show_default=True,
+        help="Version number, champion, challenger or previous_champion.",
+    )
+
+
+def settings_of(ctx: click.Context, project: str, environment: str) -> Settings:
+    """The validated configuration."""
+    return load_settings(project, environment, ctx.obj)
+
+
+def run_of(settings: Settings, as_of: date | None = None, force: bool = False) -> Run:
+    """A run that tells its progress."""
+    return Run(settings, as_of or datetime.now(UTC).date(), click.echo, force)
+
+
+@main.command()
+@where
+@click.pass_context
+def check(ctx: click.Context, project: str, environment: str) -> None:
+    """Validate the configuration and the feature groups, without Spark and without data."""
+    settings = settings_of(ctx, project, environment)
+    features = sum(len(group.features) for group in settings.groups)
+    found = settings.project
+    click.echo(
+        f"{project} in {settings.environment.name}: ok; {len(found.sources)} sources, {features} features in "
+        f"{len(settings.groups)} groups, {found.model.name} against {found.baseline.name}, {len(found.gates)} gates"
+    )
+
+
+@main.command()
+@where
+@click.pass_context
+def ingest(ctx: click.Context, project: str, environment: str) -> None:
+    """Bring new landing files into the append-only sources."""
+    run = run_of(settings_of(ctx, project, environment))
+    for batch in run.ingest():
+        click.echo(
+            f"  {batch.source}: {batch.rows_in:,} rows in = {batch.accepted:,} accepted + {batch.quarantined:,} quarantined + "
+            f"{batch.duplicates:,} duplicates; version {batch.version}"
+        )
+    click.echo(f"tables: {run.warehouse.location('ingest_batches')}, {run.warehouse.location('quarantine')}")
+
+
+@main.command("build-features")
+@where
+@as_of_option
+@force_option
+@click.pass_context
+def build_features(ctx: click.Context, project: str, environment: str, as_of: date, force: bool) -> None:
+    """Build the feature table of an as-of from pinned sources."""
+    run = run_of(settings_of(ctx, project, environment), as_of, force)
+    build = run.build
+    click.echo(f"table: {run.warehouse.location(build.table)} version {build.version}, build {build.build[:12]}")
+
+
+@main.command()
+@where
+@as_of_option
+@force_option
+@click.pass_context
+def train(ctx: click.Context, project: str, environment: str, as_of: date, force: bool) -> None:
+    """Train model and baseline; the model becomes challenger."""
+    run = run_of(settings_of(ctx, project, environment), as_of, force)
+    version, _ = run.train()
+    click.echo(f"next: solvent evaluate --project {project} --environment {environment} --model {version.version}")
+
+
+@main.command()
+@where
+@model_option(CHALLENGER)
+@force_option
+@click.pass_context
+def evaluate(ctx: click.Context, project: str, environment: str, which: str, force: bool) -> None:
+    """Evaluate a version, its rival and the baseline on its holdout."""
+    run = run_of(settings_of(ctx, project, environment), force=force)
+    run.evaluate(run.registry.find(project, which))
+    click.echo(f"table: {run.warehouse.location('evaluations')}")
+
+
+@main.command()
+@where
+@model_option(CHALLENGER)
+@click.pass_context
+def release(ctx: click.Context, project: str, environment: str, which: str) -> None:
+    """Apply the gates to a version; if it passes, it becomes champion. Exit code 3 if not."""
+    run = run_of(settings_of(ctx, project, environment))
+    decided = run.release(run.evaluate(run.registry.find(project, which)))
+    if not decided.passed:
+        raise RefusedError(f"{project} version {decided.to_version}: {decided.reason}")
+
+
+@main.command("promote")
+@where
+@click.option("--model", "which", required=True, help="Version number.")
+@click.option("--reason", required=True, help="Why, for the table of decisions.")
+@click.pass_context
+def promote_command(ctx: click.Context, project: str, environment: str, which: str, reason: str) -> None:
+    """Make a version champion by hand, past the gates."""
+    run = run_of(settings_of(ctx, project, environment))
+    decided = promote(run.warehouse, run.registry, run.registry.find(project, which), reason)
+    click.echo(f"{project} version {decided.to_version} is champion; before it was {decided.from_version}")
+
+
+@main.command("rollback")
+@where
+@click.option("--reason", required=True, help="Why, for the table of decisions.")
+@click.pass_context
+def rollback_command(ctx: click.Context, project: str, environment: str, reason: str) -> None:
+    """Make the previous champion champion again."""
+    run = run_of(settings_of(ctx, project, environment))
+    decided = rollback(run.warehouse, run.registry, project, reason)
+    click.echo(
+        f"{project} version {decided.to_version} is champion again; version {decided.from_version} was rolled back"
+    )
+
+
+@main.command("reproduce")
+@where
+@model_option(CHAMPION)
+@click.option("--baseline", is_flag=True, help="A version of the baseline.")
+@click.option("--here", is_flag=True, help="With the present code, even if the model was made by other code.")
+@click.pass_context
+def reproduce_command(
+    ctx: click.Context, project: str, environment: str, which: str, baseline: bool, here: bool
+) -> None:
+    """Make a model again from its manifest, and compare every part by digest. Exit code 3 if one differs."""
+    from solvent.config.environment import load_environment
+
+    root: Path = ctx.obj
+    found = load_environment(environment, root)
+    registry = Registry(found.mlflow, project)
+    version = registry.find(f"{project}_baseline" if baseline else project, which)
+    manifest = registry.manifest(version)
+    if not here and present_code(manifest) != manifest["code"]:
+        click.echo(
+            f"{version} was made by the code of commit {str(manifest['commit']['hash'])[:12]}: checking it out beside this one"
+        )
+        sys.exit(reproduce_elsewhere(found, manifest, version, root))
+    report_reproduction(session_findings(ctx, found, registry, version), version)
+
+
+def session_findings(ctx: click.Context, environment: Any, registry: Registry, version: ModelVersion) -> Any:
+    """The findings, with a session started only now."""
+    return reproduce(session(environment), environment, registry, version, ctx.obj)
+
+
+def report_reproduction(findings: Any, version: ModelVersion) -> None:
+    """Tells the findings as they come, and what they come to."""
+    differing = []
+    for finding in findings:
+        click.echo(f"{finding.part:<16} {'identical' if finding.identical else 'DIFFERS':<10} {finding.detail}")
+        if not finding.identical:
+            differing.append(finding.part)
+    made = [part for part in differing if part not in ("environment", "code")]
+    if made:
+        raise RefusedError(f"{version} was not made again: {', '.join(differing)} differ")
+    note = f" (although {' and '.join(differing)} differ)" if differing else ""
+    click.echo(f"identical: {version} was made again exactly{note}")
+
+
+@main.command()
+@where
+@click.pass_context
+def history(ctx: click.Context, project: str, environment: str) -> None:
+    """Show the decisions on the champion."""
+    settings = settings_of(ctx, project, environment)
+    warehouse = Warehouse(session(settings.environment), settings.environment.tables, project)
+    for one in decisions(warehouse):
+        outcome = "champion" if one.passed else "refused"
+        click.echo(f"{one.kind:<9} version {one.to_version} {outcome} (was {one.from_version}): {one.reason}")
+
+
+@main.command()
+@where
+@as_of_option
+@force_option
+@click.option(
+    "--release/--no-release", "releasing", default=False, help="Make the model champion if it passes the gates."
+)
+@click.pass_context
+def pipeline(ctx: click.Context, project: str, environment: str, as_of: date, force: bool, releasing: bool) -> None:
+    """Ingest, features, train, evaluate, release, report, in one Spark session. Exit code 3 if a gate refuses."""
+    run = run_of(settings_of(ctx, project, environment), as_of, force)
+    if releasing:
+        run.require_releasable()
+    run.ingest()
+    version, _ = run.train()
+    review = run.evaluate(version)
+    decided = run.release(review) if releasing else None
+    summary(run, review, environment)
+    if decided is not None and not decided.passed:
+        raise RefusedError(f"{version}: {decided.reason}")
+
+
+def summary(run: Run, review: Review, environment: str) -> None:
+    """Where to look, and what to type next."""
+    project, version = run.project.project, review.version.version
+    rest = "" if environment == "local" else f" --environment {environment}"
+    click.echo(f"""
+Where to look
+  tables     {run.warehouse.location("evaluations")} and beside it
+  MLflow     .venv/bin/mlflow ui --backend-store-uri {run.settings.environment.mlflow.tracking_uri}
+What to type next
+  solvent reproduce --project {project}{rest} --model {version}""")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,311 @@
+"""The jobs of a project, each on the results of those before it, in one Spark session.
+
+What a step needs and is not there is made first; what is there is taken as it is. So every job can be run alone, again, or after one that was
+killed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import SparkSession
+
+from solvent.config.environment import Environment, load_environment
+from solvent.config.estimator import Estimator
+from solvent.config.model import Project, load_project
+from solvent.errors import EvaluationError, RefusedError, RegistryError
+from solvent.evaluation import ALL, Evaluation, require_known
+from solvent.features import FeatureGroup, load_groups
+from solvent.features.table import FeatureBuild, build_features, columns_of, declared, read_build
+from solvent.identity import Commit, code_digest, commit_of, environment_facts
+from solvent.ingest import Batch, ingest
+from solvent.registry import CHALLENGER, CHAMPION, ModelVersion, Registry
+from solvent.release import Compared, Decision, GateResult, decisions, judge, release
+from solvent.session import session
+from solvent.tables.sources import Pin, source_pins
+from solvent.tables.warehouse import Warehouse
+from solvent.training import Inputs, Training, evaluation_of, train
+
+BASELINE = "baseline"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A validated project in a validated environment; made without Spark.
+
+    Attributes:
+        root: The folder that holds conf/.
+        project: Its model.yml.
+        environment: Where it runs.
+        groups: Its feature groups.
+    """
+
+    root: Path
+    project: Project
+    environment: Environment
+    groups: tuple[FeatureGroup, ...]
+
+
+def load_settings(project: str, environment: str, root: Path) -> Settings:
+    """Reads and checks all that can be checked without Spark and without data.
+
+    Raises:
+        ConfigurationError: If a file is wrong.
+        FeatureError: If a feature group is not there, or features and slices do not fit together.
+        EvaluationError: If a metric does not exist.
+    """
+    found, where = load_project(project, root), load_environment(environment, root)
+    groups = load_groups(found.features)
+    columns_of(found, groups)
+    require_known(found.model.kind, found.evaluation.metrics)
+    return Settings(root, found, where, groups)
+
+
+class Run:
+    """One run of jobs: the session, the tables, the models, and what was resolved once."""
+
+    def __init__(self, settings: Settings, as_of: date, say: Callable[[str], None], force: bool = False) -> None:
+        """Nothing is started before it is needed.
+
+        Args:
+            settings: What and where.
+            as_of: The date that windows are relative to.
+            say: Told of progress, line by line.
+            force: Do again what is there.
+        """
+        self.settings, self.as_of, self.say, self.force = settings, as_of, say, force
+        self.project = settings.project
+
+    @cached_property
+    def spark(self) -> SparkSession:
+        """The session."""
+        with self.step("session") as say:
+            spark = session(self.settings.environment)
+            say(f"Spark {spark.version}")
+        return spark
+
+    @cached_property
+    def warehouse(self) -> Warehouse:
+        """The project's tables."""
+        return Warehouse(self.spark, self.settings.environment.tables, self.project.project)
+
+    @cached_property
+    def registry(self) -> Registry:
+        """The project's models."""
+        return Registry(self.settings.environment.mlflow, self.project.project)
+
+    @cached_property
+    def code(self) -> str:
+        """Digest of the code that is imported."""
+        return code_digest("solvent", self.project.project)
+
+    @cached_property
+    def commit(self) -> Commit:
+        """Where the code comes from."""
+        return commit_of(self.settings.root)
+
+    @cached_property
+    def facts(self) -> dict[str, str]:
+        """The environment, as manifests tell it."""
+        return environment_facts(self.spark, self.settings.root)
+
+    @cached_property
+    def pins(self) -> tuple[Pin, ...]:
+        """The versions of the sources that everything in this run reads."""
+        return source_pins(self.warehouse, self.project)
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[Callable[[str], None]]:
+        """Tells what a step did, and how long it took."""
+        started, told = time.monotonic(), []
+        yield told.append
+        self.say(f"{name:<10} {'; '.join(told)}  ({time.monotonic() - started:.1f} s)")
+
+    def ingest(self) -> list[Batch]:
+        """Brings new landing files into the sources."""
+        warehouse = self.warehouse
+        with self.step("ingest") as say:
+            landing = f"{self.settings.environment.landing}/{self.project.project}"
+            batches = ingest(warehouse, self.project, landing)
+            say(ingested(batches) if batches else "no new files")
+        return batches
+
+    @cached_property
+    def build(self) -> FeatureBuild:
+        """The features of this run's as-of."""
+        pins = self.pins
+        with self.step("features") as say:
+            build, made = build_features(
+                self.warehouse, self.project, self.settings.groups, pins, self.as_of, self.code, self.force
+            )
+            say(f"{'built' if made else 'there already:'} {build.rows:,} rows in {build.table} version {build.version}")
+        return build
+
+    def training(self, name: str, estimator: Estimator) -> Training:
+        """The training of a model on this run's features."""
+        return self.training_on(name, estimator, self.build, self.pins, self.as_of)
+
+    def training_on(
+        self, name: str, estimator: Estimator, build: FeatureBuild, pins: Sequence[Pin], as_of: date
+    ) -> Training:
+        """The training of a model on any features."""
+        types = {feature.name: feature.type for feature in declared(self.settings.groups)}
+        return Training(
+            project=self.project,
+            name=name,
+            estimator=estimator,
+            inputs=Inputs.of(types),
+            types=types,
+            rows=read_build(self.warehouse, build),
+            build=build.document(),
+            pins=pins,
+            as_of=as_of,
+            code=self.code,
+            commit=self.commit,
+            environment=self.facts,
+        )
+
+    @property
+    def baseline_name(self) -> str:
+        """The registered name of the baseline."""
+        return f"{self.project.project}_{BASELINE}"
+
+    def train(self) -> tuple[ModelVersion, ModelVersion]:
+        """The model and the baseline of this run; the model becomes challenger."""
+        found = []
+        for name, estimator in (
+            (self.project.project, self.project.model),
+            (self.baseline_name, self.project.baseline),
+        ):
+            training = self.training(name, estimator)
+            with self.step("train") as say:
+                version, made = train(self.warehouse, self.registry, training, self.force)
+                say(f"{version} {'made' if made else 'there already'}: {estimator.name}, digest {version.digest[:12]}")
+            found.append(version)
+        self.registry.set_alias(self.project.project, CHALLENGER, found[0].version)
+        return found[0], found[1]
+
+    def trained_before(self, version: ModelVersion) -> Training:
+        """The training of a registered version, with the features it was trained on."""
+        manifest = self.registry.manifest(version)
+        return self.training_on(
+            version.name,
+            self.project.model,
+            FeatureBuild(**manifest["features"]),
+            tuple(Pin(**pin) for pin in manifest["pins"]),
+            date.fromisoformat(manifest["as_of"]),
+        )
+
+    def evaluate(self, version: ModelVersion) -> Review:
+        """Challenger, champion and baseline on the holdout of a version."""
+        training = self.trained_before(version)
+        with self.step("evaluate") as say:
+            found, made = evaluation_of(self.warehouse, self.registry, training, version, self.force)
+            said = [headline(f"{version}", found, self.project)]
+            baseline = self.baseline_of(version)
+            beside, also = evaluation_of(self.warehouse, self.registry, training, baseline, self.force)
+            said.append(headline("baseline", beside, self.project))
+            rival = self.rival_of(version)
+            against: Evaluation | str | None = None
+            if rival is not None:
+                try:
+                    against, more = evaluation_of(self.warehouse, self.registry, training, rival, self.force)
+                    made = made or more
+                    said.append(headline(f"champion (version {rival.version})", against, self.project))
+                except EvaluationError as error:
+                    against = str(error)
+                    said.append(f"champion cannot be evaluated: {error}")
+            say(", ".join(said) + ("" if made or also else "; all there already"))
+        return Review(version, baseline, rival, Compared(found, against, beside))
+
+    def baseline_of(self, version: ModelVersion) -> ModelVersion:
+        """The latest baseline that was trained on the same features as a version.
+
+        Raises:
+            RegistryError: If there is none.
+        """
+        features = self.registry.manifest(version)["features"]["digest"]
+        for baseline in reversed(self.registry.versions(self.baseline_name)):
+            if self.registry.manifest(baseline)["features"]["digest"] == features:
+                return baseline
+        raise RegistryError(f"{version}: no baseline was trained on its features; run `solvent train`")
+
+    def rival_of(self, version: ModelVersion) -> ModelVersion | None:
+        """The champion that a version stands against: that of the time it was decided on, else the present one."""
+        decided = [
+            one
+            for one in decisions(self.warehouse)
+            if one.kind == "release" and one.to_version == version.version and one.passed
+        ]
+        if decided:
+            before = decided[-1].from_version
+            return self.registry.find(version.name, str(before)) if before is not None else None
+        champion = self.registry.by_alias(version.name, CHAMPION)
+        return champion if champion is not None and champion.version != version.version else None
+
+    def gates(self, review: Review) -> list[GateResult]:
+        """The gates of model.yml applied to a review."""
+        return judge(self.project.gates, review.compared)
+
+    def release(self, review: Review) -> Decision:
+        """Decides on a version, and makes it champion if it passed.
+
+        Raises:
+            RefusedError: If it may not be released whatever its metrics.
+        """
+        with self.step("release") as say:
+            decided = release(self.warehouse, self.registry, review.version, self.gates(review))
+            say(f"{review.version} {'is champion' if decided.passed else 'is refused'}: {decided.reason}")
+        return decided
+
+    def require_releasable(self) -> None:
+        """Refuses, before anything is made, what could not be released at the end.
+
+        Raises:
+            RefusedError: If the working tree differs from its commit.
+        """
+        if self.commit.dirty:
+            what = "is in no git repository" if self.commit.hash is None else "has changes that no commit holds"
+            raise RefusedError(
+                f"{self.settings.root} {what}: a model made from it cannot be made again; commit, or run without --release"
+            )
+
+
+@dataclass(frozen=True)
+class Review:
+    """A version and those it is compared with, on the same rows."""
+
+    version: ModelVersion
+    baseline: ModelVersion
+    champion: ModelVersion | None
+    compared: Compared
+
+
+def ingested(batches: Sequence[Batch]) -> str:
+    """What came in, in a line."""
+    totals: dict[str, Any] = {
+        name: sum(getattr(batch, name) for batch in batches)
+        for name in ("files", "rows_in", "accepted", "quarantined", "duplicates")
+    }
+    sources = ", ".join(sorted({batch.source for batch in batches}))
+    return (
+        f"{totals['rows_in']:,} rows of {totals['files']} files into {sources}: {totals['accepted']:,} accepted, "
+        f"{totals['quarantined']:,} quarantined, {totals['duplicates']:,} duplicates"
+    )
+
+
+def headline(name: str, found: Evaluation, project: Project) -> str:
+    """The first metric of a model with its interval."""
+    metric = project.evaluation.metrics[0]
+    one = next(one for one in found.measurements if one.slice == ALL and one.metric == metric)
+    if one.value is None:
+        return f"{name}: {metric} {one.method}"
+    interval = f" [{one.low:.4f}, {one.high:.4f}]" if one.low is not None and one.high is not None else ""
+    return f"{name}: {metric} {one.value:.4f}{interval}"
