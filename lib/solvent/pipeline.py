@@ -1,7 +1,7 @@
 """The jobs of a project, each on the results of those before it, in one Spark session.
 
-What a step needs and is not there is made first; what is there is taken as it is. So every job can be run alone, again, or after one that was
-killed.
+What a step needs and is not there is made first; what is there is taken as it is. So every job can be run alone, again, or after one that
+was killed.
 """
 
 from __future__ import annotations
@@ -124,7 +124,8 @@ class Run:
     @contextmanager
     def step(self, name: str) -> Iterator[Callable[[str], None]]:
         """Tells what a step did, and how long it took."""
-        started, told = time.monotonic(), []
+        started = time.monotonic()
+        told: list[str] = []
         yield told.append
         self.say(f"{name:<10} {'; '.join(told)}  ({time.monotonic() - started:.1f} s)")
 

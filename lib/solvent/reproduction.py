@@ -172,9 +172,8 @@ def reproduce_elsewhere(environment: Environment, manifest: Manifest, version: M
         if version.name != manifest["project"]:
             command.append("--baseline")
         paths = [str(folder / "lib"), *filter(None, [os.environ.get("PYTHONPATH")])]
-        found = subprocess.run(
-            command, cwd=folder, env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)}, check=False
-        )
+        environ = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+        found = subprocess.run(command, cwd=folder, env=environ, check=False)  # noqa: S603 (this interpreter)
     return found.returncode
 
 

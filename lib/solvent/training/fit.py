@@ -118,9 +118,9 @@ def configured(estimator: Estimator) -> Any:
     made: Any = estimator.type()
     known = class_params(estimator.type)
     for name, value in {**estimator.params, "labelCol": "label", "featuresCol": "features"}.items():
-        made.set(known[name], known[name].typeConverter(value))
+        made.set(made.getParam(name), value)
     if "seed" in known:
-        made.set(known["seed"], estimator.seed)
+        made.set(made.getParam("seed"), estimator.seed)
     return made
 
 
