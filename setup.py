@@ -7,6 +7,7 @@ REQUIRED = [
     "click>=8.1,<9",
     "delta-spark==4.4.0",
     "jinja2>=3.1,<4",
+    "markupsafe>=2.1",
     "matplotlib>=3.8,<4",
     "mlflow>=3.17,<3.18",
     "numpy>=1.26,<3",

@@ -264,6 +264,16 @@ def report_reproduction(findings: Any, version: ModelVersion) -> None:
 
 @main.command()
 @where
+@model_option(CHALLENGER)
+@click.pass_context
+def report(ctx: click.Context, project: str, environment: str, which: str) -> None:
+    """Write the HTML page of a version."""
+    run = run_of(settings_of(ctx, project, environment))
+    run.report(run.evaluate(run.registry.find(project, which)), environment)
+
+
+@main.command()
+@where
 @click.pass_context
 def history(ctx: click.Context, project: str, environment: str) -> None:
     """Show the decisions on the champion."""
@@ -291,17 +301,19 @@ def pipeline(ctx: click.Context, project: str, environment: str, as_of: date, fo
     version, _ = run.train()
     review = run.evaluate(version)
     decided = run.release(review) if releasing else None
-    summary(run, review, environment)
+    path = run.report(review, environment)
+    summary(run, review, environment, path)
     if decided is not None and not decided.passed:
         raise RefusedError(f"{version}: {decided.reason}")
 
 
-def summary(run: Run, review: Review, environment: str) -> None:
+def summary(run: Run, review: Review, environment: str, page: Path) -> None:
     """Where to look, and what to type next."""
     project, version = run.project.project, review.version.version
     rest = "" if environment == "local" else f" --environment {environment}"
     click.echo(f"""
 Where to look
+  report     {page}
   tables     {run.warehouse.location("evaluations")} and beside it
   MLflow     .venv/bin/mlflow ui --backend-store-uri {run.settings.environment.mlflow.tracking_uri}
 What to type next

@@ -28,6 +28,7 @@ from solvent.identity import Commit, code_digest, commit_of, environment_facts
 from solvent.ingest import Batch, ingest
 from solvent.registry import CHALLENGER, CHAMPION, ModelVersion, Registry
 from solvent.release import Compared, Decision, GateResult, decisions, judge, release
+from solvent.report import ModelPage, model_page
 from solvent.session import session
 from solvent.tables.sources import Pin, source_pins
 from solvent.tables.warehouse import Warehouse
@@ -265,6 +266,63 @@ class Run:
             decided = release(self.warehouse, self.registry, review.version, self.gates(review))
             say(f"{review.version} {'is champion' if decided.passed else 'is refused'}: {decided.reason}")
         return decided
+
+    def report(self, review: Review, environment: str) -> Path:
+        """Writes the page of a version; one that says the same is left as it is.
+
+        Args:
+            review: The version and what it is compared with.
+            environment: As the user named it, for the command on the page.
+        """
+        version = review.version
+        path = Path(self.settings.environment.reports) / version.name / f"version_{version.version}.html"
+        with self.step("report") as say:
+            text = model_page(self.page(review, environment))
+            if path.is_file() and path.read_text(encoding="utf-8") == text:
+                say(f"{path} there already")
+            else:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                partial = path.with_suffix(".partial")
+                partial.write_text(text, encoding="utf-8")
+                partial.replace(path)
+                say(str(path))
+        return path
+
+    def page(self, review: Review, environment: str) -> ModelPage:
+        """What the page of a version tells."""
+        version, compared = review.version, review.compared
+        evaluations = {"challenger": compared.challenger, "baseline": compared.baseline}
+        names = {"challenger": f"this model (version {version.version})", "baseline": "baseline"}
+        absent = compared.champion if isinstance(compared.champion, str) else "There was no champion to compare with."
+        if isinstance(compared.champion, Evaluation) and review.champion is not None:
+            absent = ""
+            evaluations["champion"] = compared.champion
+            names = {
+                "challenger": names["challenger"],
+                "champion": f"champion (version {review.champion.version})",
+                **names,
+            }
+        made = [
+            one for one in decisions(self.warehouse) if one.to_version == version.version and one.kind != "rollback"
+        ]
+        where = "" if environment == "local" else f" --environment {environment}"
+        return ModelPage(
+            description=self.project.description,
+            owner=self.project.owner,
+            model=version.name,
+            version=version.version,
+            manifest=self.registry.manifest(version),
+            evaluations=evaluations,
+            names=names,
+            absent=absent,
+            metrics=self.project.evaluation.metrics,
+            threshold=self.project.evaluation.threshold,
+            confidence=self.project.evaluation.confidence,
+            gates=made[-1].gates if made and made[-1].gates else self.gates(review),
+            decision=made[-1] if made else None,
+            features=declared(self.settings.groups),
+            reproduce=f"solvent reproduce --project {self.project.project}{where} --model {version.version}",
+        )
 
     def require_releasable(self) -> None:
         """Refuses, before anything is made, what could not be released at the end.

@@ -1,0 +1,151 @@
+"""Charts as inline SVG: colours come from the page's style sheet, so that one picture serves light and dark."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup, escape
+
+from solvent.evaluation.result import CalibrationBin, HistogramBin, ThresholdPoint
+
+WIDTH, HEIGHT = 340, 300
+LEFT, RIGHT, TOP, BOTTOM = 44, 12, 12, 40
+TICKS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+
+
+@dataclass(frozen=True)
+class Series:
+    """A line of a chart: its role, which is its style class, its name in the legend, and its points in [0, 1]."""
+
+    role: str
+    name: str
+    points: Sequence[tuple[float, float]]
+
+
+def across(x: float) -> float:
+    """The place of a value in [0, 1] on the x axis."""
+    return LEFT + x * (WIDTH - LEFT - RIGHT)
+
+
+def up(y: float) -> float:
+    """The place of a value in [0, 1] on the y axis."""
+    return HEIGHT - BOTTOM - y * (HEIGHT - TOP - BOTTOM)
+
+
+def frame(title: str, x_label: str, y_label: str, body: str, ticks: str) -> Markup:
+    """A chart's axes around its body."""
+    lines = "".join(
+        f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{up(t):.1f}" y2="{up(t):.1f}"/>'
+        f'<text class="tick" x="{across(t):.1f}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle">{t:.1f}</text>'
+        for t in TICKS
+    )
+    return Markup(  # noqa: S704 (every text in it is escaped)
+        f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}">'
+        f"{lines}{ticks}"
+        f'<line class="axis" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{up(0):.1f}" y2="{up(0):.1f}"/>'
+        f'<text class="label" x="{across(0.5):.1f}" y="{HEIGHT - 6}" text-anchor="middle">{escape(x_label)}</text>'
+        f'<text class="label" transform="translate(11 {up(0.5):.1f}) rotate(-90)" text-anchor="middle">{escape(y_label)}</text>'
+        f"{body}</svg>"
+    )
+
+
+def unit_ticks() -> str:
+    """Ticks of a y axis from 0 to 1."""
+    return "".join(
+        f'<text class="tick" x="{LEFT - 6}" y="{up(t) + 4:.1f}" text-anchor="end">{t:.1f}</text>' for t in TICKS
+    )
+
+
+def path(series: Series) -> str:
+    """A line through points."""
+    points = " ".join(f"{across(x):.1f},{up(y):.1f}" for x, y in series.points)
+    return f'<polyline class="line {series.role}" points="{points}"><title>{escape(series.name)}</title></polyline>'
+
+
+def roc_chart(roles: Sequence[tuple[str, str, Sequence[ThresholdPoint]]]) -> Markup:
+    """Receiver operating characteristic: true against false positive rate, of (role, name, points)."""
+    series = [
+        Series(role, name, [(one.false_positive_rate or 0.0, one.true_positive_rate or 0.0) for one in points])
+        for role, name, points in roles
+    ]
+    diagonal = f'<line class="chance" x1="{across(0)}" y1="{up(0)}" x2="{across(1)}" y2="{up(1)}"/>'
+    body = diagonal + "".join(path(one) for one in reversed(series))
+    return frame("ROC curve", "False positive rate", "True positive rate", body, unit_ticks())
+
+
+def precision_recall_chart(
+    roles: Sequence[tuple[str, str, Sequence[ThresholdPoint]]], positive_rate: float | None
+) -> Markup:
+    """Precision against recall, and the precision of chance."""
+    series = [
+        Series(
+            role, name, [(one.true_positive_rate or 0.0, one.precision) for one in points if one.precision is not None]
+        )
+        for role, name, points in roles
+    ]
+    chance = ""
+    if positive_rate is not None:
+        level = f"{up(positive_rate):.1f}"
+        chance = f'<line class="chance" x1="{across(0)}" y1="{level}" x2="{across(1)}" y2="{level}"/>'
+    body = chance + "".join(path(one) for one in reversed(series))
+    return frame("Precision-recall curve", "Recall", "Precision", body, unit_ticks())
+
+
+def calibration_chart(roles: Sequence[tuple[str, str, Sequence[CalibrationBin]]]) -> Markup:
+    """Observed rate against mean prediction by bin; Wilson limits for the first model."""
+    body = f'<line class="chance" x1="{across(0)}" y1="{up(0)}" x2="{across(1)}" y2="{up(1)}"/>'
+    for order, (role, name, bins) in reversed(list(enumerate(roles))):
+        if order == 0:
+            body += "".join(
+                f'<line class="whisker {role}" x1="{across(one.mean_prediction):.1f}" x2="{across(one.mean_prediction):.1f}" '
+                f'y1="{up(one.low):.1f}" y2="{up(one.high):.1f}"/>'
+                for one in bins
+                if one.low is not None and one.high is not None
+            )
+        body += path(Series(role, name, [(one.mean_prediction, one.observed_rate) for one in bins]))
+        body += "".join(
+            f'<circle class="dot {role}" cx="{across(one.mean_prediction):.1f}" cy="{up(one.observed_rate):.1f}" r="2.6">'
+            f"<title>{escape(name)}: predicted {one.mean_prediction:.3f}, observed {one.observed_rate:.3f}, {one.n:,} rows</title></circle>"
+            for one in bins
+        )
+    return frame("Calibration curve", "Mean prediction", "Observed rate", body, unit_ticks())
+
+
+def histogram_chart(bins: Sequence[HistogramBin]) -> Markup:
+    """Rows by prediction, of either label."""
+    most = max((one.positives + one.negatives for one in bins), default=0) or 1
+    body = ""
+    for one in bins:
+        left, right = across(one.lower) + 0.5, across(one.upper) - 0.5
+        low, high = up(one.negatives / most), up((one.negatives + one.positives) / most)
+        title = (
+            f"<title>{one.lower:.2f}–{one.upper:.2f}: {one.positives:,} positive, {one.negatives:,} negative</title>"
+        )
+        body += f'<rect class="negatives" x="{left:.1f}" width="{right - left:.1f}" y="{low:.1f}" height="{up(0) - low:.1f}">{title}</rect>'
+        body += f'<rect class="positives" x="{left:.1f}" width="{right - left:.1f}" y="{high:.1f}" height="{low - high:.1f}">{title}</rect>'
+    ticks = "".join(
+        f'<text class="tick" x="{LEFT - 6}" y="{up(share) + 4:.1f}" text-anchor="end">{thousands(most * share)}</text>'
+        for share in (0.0, 0.5, 1.0)
+    )
+    return frame("Predictions by label", "Prediction", "Rows", body, ticks)
+
+
+def thousands(count: float) -> str:
+    """A short number of rows."""
+    return f"{count / 1000:.1f}k" if count >= 1000 else f"{count:.0f}"
+
+
+def interval_bar(value: float, low: float, high: float, overall: float, span: tuple[float, float]) -> Markup:
+    """A value with its interval, and a line for the value of all rows, on a common span."""
+    least, most = span
+
+    def place(x: float) -> float:
+        return 4 + 132 * ((x - least) / (most - least) if most > least else 0.5)
+
+    return Markup(  # noqa: S704 (numbers only)
+        f'<svg class="bar" viewBox="0 0 140 16" role="img" aria-label="{value:.4f}, interval {low:.4f} to {high:.4f}">'
+        f'<line class="overall" x1="{place(overall):.1f}" x2="{place(overall):.1f}" y1="0" y2="16"/>'
+        f'<line class="whisker challenger" x1="{place(low):.1f}" x2="{place(high):.1f}" y1="8" y2="8"/>'
+        f'<circle class="dot challenger" cx="{place(value):.1f}" cy="8" r="3"/></svg>'
+    )

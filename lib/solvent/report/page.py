@@ -1,0 +1,169 @@
+"""The page of a model: one HTML file that needs nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from solvent.evaluation import ALL, Evaluation, Measurement
+from solvent.features import Feature
+from solvent.identity import Manifest
+from solvent.release import Decision, GateResult
+from solvent.report import charts
+
+CHALLENGER, CHAMPION, BASELINE = "challenger", "champion", "baseline"
+WORDS = {
+    "auc": "Area under the ROC curve",
+    "average_precision": "Average precision",
+    "log_loss": "Log loss",
+    "brier": "Brier score",
+    "accuracy": "Accuracy",
+    "precision": "Precision",
+    "recall": "Recall",
+    "f1": "F1",
+    "calibration_error": "Calibration error",
+    "prediction_bias": "Prediction bias",
+    "positive_rate": "Positive labels",
+    "rmse": "Root mean squared error",
+    "mae": "Mean absolute error",
+    "r2": "Variance explained (R²)",
+    "bias": "Bias",
+}
+BESIDE = ("prediction_bias", "calibration_error", "positive_rate", "bias", "mae")
+
+
+@dataclass(frozen=True)
+class ModelPage:
+    """What the page of a model tells.
+
+    Attributes:
+        description: Of the project.
+        owner: Of the project.
+        model: Registered name.
+        version: Its version.
+        manifest: What it was made from.
+        evaluations: By role: "challenger" is this model; "champion" the one it stands against; "baseline".
+        names: Role -> how it is called on the page.
+        absent: Why there is no champion to compare with, "" if there is one.
+        metrics: In the order of model.yml.
+        threshold: At or above it a prediction counts as positive.
+        confidence: Of the intervals.
+        gates: What each gate said.
+        decision: The decision on the model, None if there was none.
+        features: Their declarations.
+        reproduce: The command that makes the model again.
+    """
+
+    description: str
+    owner: str
+    model: str
+    version: int
+    manifest: Manifest
+    evaluations: Mapping[str, Evaluation]
+    names: Mapping[str, str]
+    absent: str
+    metrics: Sequence[str]
+    threshold: float
+    confidence: float
+    gates: Sequence[GateResult]
+    decision: Decision | None
+    features: Sequence[Feature]
+    reproduce: str
+
+
+@dataclass(frozen=True)
+class SliceRow:
+    """One slice value: its headline measurement, how far it is from all rows in half-widths of its interval, and other metrics."""
+
+    headline: Measurement
+    deviation: float | None
+    bar: Markup | None
+    beside: Sequence[Measurement]
+
+
+def model_page(page: ModelPage) -> str:
+    """The page as HTML; the same page gives the same text."""
+    templates = Environment(
+        loader=PackageLoader("solvent.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    templates.filters.update(number=number, words=lambda metric: WORDS.get(metric, metric))
+    headline = page.metrics[0]
+    beside = [name for name in BESIDE if name in page.metrics and name != headline][:3]
+    return templates.get_template("model.html.j2").render(
+        page=page,
+        manifest=page.manifest,
+        headline=headline,
+        cards=[page.evaluations[CHALLENGER].measurement(name) for name in page.metrics],
+        curves=curves(page),
+        slices=slice_rows(page.evaluations[CHALLENGER], headline, beside),
+        beside=beside,
+        failed=[gate for gate in page.gates if not gate.passed],
+        style=Markup(templates.loader.get_source(templates, "model.css")[0]) if templates.loader else "",  # noqa: S704 (our own)
+    )
+
+
+def curves(page: ModelPage) -> list[tuple[str, Markup, str]]:
+    """Title, picture and caption of each chart; none for a regression."""
+    found = {
+        role: page.evaluations[role].curves for role in (CHALLENGER, CHAMPION, BASELINE) if role in page.evaluations
+    }
+    if not found[CHALLENGER].histogram:
+        return []
+    rate = page.evaluations[CHALLENGER].measurement("positive_rate").value if "positive_rate" in page.metrics else None
+    names = page.names
+    return [
+        (
+            "ROC",
+            charts.roc_chart([(role, names[role], one.roc) for role, one in found.items()]),
+            "The dashed line is chance.",
+        ),
+        (
+            "Precision and recall",
+            charts.precision_recall_chart(
+                [(role, names[role], one.precision_recall) for role, one in found.items()], rate
+            ),
+            "The dashed line is the share of positive labels.",
+        ),
+        (
+            "Calibration",
+            charts.calibration_chart([(role, names[role], one.calibration) for role, one in found.items()]),
+            "Bins of equal width, with Wilson limits for this model; on the dashed line, what is predicted is what happens.",
+        ),
+        (
+            "Predictions of this model",
+            charts.histogram_chart(found[CHALLENGER].histogram),
+            "Rows with a positive label are the darker part of each bar.",
+        ),
+    ]
+
+
+def slice_rows(found: Evaluation, headline: str, beside: Sequence[str]) -> list[SliceRow]:
+    """Slice values, those that deviate most first; without an interval, last."""
+    overall = found.measurement(headline).value
+    measured = [one for one in found.measurements if one.slice != ALL and one.metric == headline]
+    limits = [edge for one in measured for edge in (one.low, one.high) if edge is not None]
+    span = (min([*limits, overall or 0.0]), max([*limits, overall or 0.0]))
+    rows = []
+    for one in measured:
+        distance, bar = None, None
+        if one.value is not None and overall is not None and one.low is not None and one.high is not None:
+            half = (one.value - one.low) if one.value > overall else (one.high - one.value)
+            distance = abs(one.value - overall) / half if half > 0 else None
+            bar = charts.interval_bar(one.value, one.low, one.high, overall, span)
+        others = [found.measurement(name, one.slice, one.slice_value) for name in beside]
+        rows.append(SliceRow(one, distance, bar, others))
+    return sorted(rows, key=lambda row: -1.0 if row.deviation is None else row.deviation, reverse=True)
+
+
+def number(value: float | None) -> str:
+    """A figure as people read it."""
+    if value is None:
+        return "–"
+    return f"{value:.4f}" if abs(value) < 100 else f"{value:,.1f}"
