@@ -17,7 +17,7 @@ setup: java $(VENV)/installed jars ## Make .venv from requirements.lock, and fet
 
 run: setup ## Take the flights project from landing files to a released model and its report
 	$(BIN)/python jobs/stage_flights.py --environment local --until 2013-07-31
-	$(BIN)/solvent pipeline --project flights --environment local --as-of 2013-08-02
+	$(BIN)/solvent pipeline --project flights --environment local --as-of 2013-08-02 --release
 
 test: setup ## Run the tests
 	$(BIN)/python -m pytest

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import reduce
 
 from pyspark.errors import PySparkException
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import Column, DataFrame, Row, Window
 from pyspark.sql import functions as F
 
 from solvent.config.expressions import Column as Declared
@@ -78,49 +78,85 @@ def ingest(warehouse: Warehouse, project: Project, landing: str) -> list[Batch]:
         landing: The folder that holds one folder per source.
 
     Returns:
-        One entry per source that had new files.
+        The batches taken in now, in the alphabetical order of sources; none if there is nothing new.
 
     Raises:
-        IngestError: If a file cannot be read as declared or has changed since it was ingested; the sources before it, in
+        IngestError: If a file cannot be read as its source declares, or has changed since it was ingested. The sources before it, in
             alphabetical order, are then ingested, and nothing of its own.
     """
-    warehouse.create(FILES, FILE_COLUMNS)
-    warehouse.create(BATCHES, BATCH_COLUMNS)
-    warehouse.create(QUARANTINE, QUARANTINE_COLUMNS)
+    create_tables(warehouse, project)
+    folders = {
+        name: f"{landing.rstrip('/')}/{source.landing.folder or name}" for name, source in project.sources.items()
+    }
+    seen: dict[str, dict[str, Row]] = {name: {} for name in project.sources}
+    for row in warehouse.read(FILES).collect():
+        seen.setdefault(row["source"], {})[row["file"]] = row
+    complete = batches_of(warehouse)
+    listed = listing(warehouse, landing)
     batches: list[Batch] = []
     for name, source in sorted(project.sources.items()):
-        stored = [Declared(column.name, column.type, column.nullable) for column in source.columns]
-        warehouse.create(source_table(name), [*stored, Declared(BATCH, "STRING"), Declared(FILE, "STRING")])
-        folder = f"{landing.rstrip('/')}/{source.landing.folder or name}"
-        batches.extend(ingest_source(warehouse, name, source, folder))
+        files = landing_files(warehouse, folders[name], listed, seen[name])
+        batches.extend(ingest_source(warehouse, name, source, folders[name], files, seen[name], complete.get(name, {})))
     return batches
 
 
-def ingest_source(warehouse: Warehouse, name: str, source: Source, folder: str) -> Iterator[Batch]:
+def create_tables(warehouse: Warehouse, project: Project) -> None:
+    """Makes the tables that are not there; a source that is there must be the one declared."""
+    warehouse.create(FILES, FILE_COLUMNS)
+    warehouse.create(BATCHES, BATCH_COLUMNS)
+    warehouse.create(QUARANTINE, QUARANTINE_COLUMNS)
+    for name, source in sorted(project.sources.items()):
+        stored = [Declared(column.name, column.type, column.nullable) for column in source.columns]
+        warehouse.create(source_table(name), [*stored, Declared(BATCH, "STRING"), Declared(FILE, "STRING")])
+
+
+def batches_of(warehouse: Warehouse) -> dict[str, dict[str, Row]]:
+    """Complete batches by source and name."""
+    found: dict[str, dict[str, Row]] = {}
+    for row in warehouse.read(BATCHES).collect():
+        found.setdefault(row["source"], {})[row["batch"]] = row
+    return found
+
+
+def listing(warehouse: Warehouse, landing: str) -> list[Row]:
+    """Path, length and modificationTime of all files below a folder, without reading them; none if there is no such folder."""
+    reader = warehouse.spark.read.format("binaryFile").option("recursiveFileLookup", True)
+    try:
+        return reader.load(landing).select("path", "length", "modificationTime").collect()
+    except PySparkException as error:
+        if "PATH_NOT_FOUND" in str(error.getCondition()):
+            return []
+        raise
+
+
+def ingest_source(
+    warehouse: Warehouse,
+    name: str,
+    source: Source,
+    folder: str,
+    files: Sequence[LandingFile],
+    seen: Mapping[str, Row],
+    done: Mapping[str, Row],
+) -> Iterator[Batch]:
     """First the batch that a killed run left, then one of the files not seen before."""
-    known = warehouse.read(FILES).where(F.col("source") == name)
-    seen = {row["file"]: row.asDict() for row in known.collect()}
-    done = {row["batch"]: row.asDict() for row in warehouse.read(BATCHES).where(F.col("source") == name).collect()}
-    files = landing_files(warehouse, folder, seen)
     changed = [file for file in files if file.file in seen and seen[file.file]["sha256"] != file.sha256]
     if changed:
         raise IngestError(
             f"{folder}/{changed[0].file}: has changed since it was ingested (SHA-256 was {seen[changed[0].file]['sha256'][:12]}, "
             f"is {changed[0].sha256[:12]}); restore it, and land corrections as a new file"
         )
-    planned = [file for file in files if file.file in seen and seen[file.file]["batch"] not in done]
-    if planned:
-        batch = seen[planned[0].file]["batch"]
-        expected = sorted(file for file, row in seen.items() if row["batch"] == batch)
-        missing = sorted(set(expected) - {file.file for file in files})
+    left = {row["batch"] for row in seen.values() if row["batch"] not in done}
+    for batch in sorted(left):
+        expected = {file for file, row in seen.items() if row["batch"] == batch}
+        missing = sorted(expected - {file.file for file in files})
         if missing:
             raise IngestError(
                 f"{folder}/{missing[0]}: is gone, and its ingestion was not finished; restore it and run again"
             )
         yield ingest_batch(
-            warehouse, name, source, folder, [file for file in planned if file.file in expected], batch, done
+            warehouse, name, source, folder, [file for file in files if file.file in expected], batch, done
         )
-        done = {row["batch"]: row.asDict() for row in warehouse.read(BATCHES).where(F.col("source") == name).collect()}
+        done = batches_of(warehouse)[name]
     new = sorted((file for file in files if file.file not in seen), key=lambda file: file.file)
     if new:
         batch = hashlib.sha256("\n".join(f"{name} {file.file} {file.sha256}" for file in new).encode()).hexdigest()
@@ -128,17 +164,12 @@ def ingest_source(warehouse: Warehouse, name: str, source: Source, folder: str) 
         yield ingest_batch(warehouse, name, source, folder, new, batch, done)
 
 
-def landing_files(warehouse: Warehouse, folder: str, seen: Mapping[str, Mapping[str, object]]) -> list[LandingFile]:
+def landing_files(
+    warehouse: Warehouse, folder: str, listed: Sequence[Row], seen: Mapping[str, Row]
+) -> list[LandingFile]:
     """The files of a folder; only those are read that are new, or differ from what was seen in size or time of change."""
-    reader = warehouse.spark.read.format("binaryFile").option("recursiveFileLookup", True)
-    try:
-        listed = reader.load(folder).select("path", "length", "modificationTime").collect()
-    except PySparkException as error:
-        if "PATH_NOT_FOUND" in str(error.getCondition()):
-            return []
-        raise
-    root = f"{folder}/"
-    found = {path_below(row["path"], root): row for row in listed}
+    root = f"{folder.split('://', 1)[-1]}/"
+    found = {path_below(row["path"], root): row for row in listed if root in row["path"]}
     same = {
         file: str(seen[file]["sha256"])
         for file, row in found.items()
@@ -147,12 +178,13 @@ def landing_files(warehouse: Warehouse, folder: str, seen: Mapping[str, Mapping[
     read = [row["path"] for file, row in found.items() if file not in same]
     sums = {}
     if read:
-        hashed = (
-            warehouse.spark.read.format("binaryFile").load(read).select("path", F.sha2("content", 256).alias("sha256"))
-        )
-        sums = {path_below(row["path"], root): row["sha256"] for row in hashed.collect()}
+        hashed = warehouse.spark.read.format("binaryFile").load(read)
+        sums = {
+            row["path"]: row["sha256"]
+            for row in hashed.select("path", F.sha2("content", 256).alias("sha256")).collect()
+        }
     return [
-        LandingFile(file, row["length"], row["modificationTime"], same.get(file) or sums[file])
+        LandingFile(file, row["length"], row["modificationTime"], same.get(file) or sums[row["path"]])
         for file, row in sorted(found.items())
     ]
 
@@ -305,7 +337,7 @@ def ingest_batch(
     folder: str,
     files: Sequence[LandingFile],
     batch: str,
-    done: Mapping[str, Mapping[str, object]],
+    done: Mapping[str, Row],
 ) -> Batch:
     """Takes in one batch of files, whatever part of it was done before."""
     sequence = len(done) + 1

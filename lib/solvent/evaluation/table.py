@@ -93,7 +93,7 @@ class Subject:
 
 def find_evaluation(warehouse: Warehouse, subject: Subject, measures: Measures) -> Evaluation | None:
     """The evaluation of a subject, if it was made before."""
-    if warehouse.current(CURVES) is None:
+    if not warehouse.exists(CURVES):
         return None
     name = subject.evaluation(measures)
     curves = warehouse.read(CURVES).where(F.col("evaluation") == name).limit(1).collect()

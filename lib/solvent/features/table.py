@@ -298,7 +298,7 @@ def note(
 
 def find_build(warehouse: Warehouse, name: str) -> FeatureBuild | None:
     """A complete build, if there is one of that name."""
-    if warehouse.current(BUILDS) is None:
+    if not warehouse.exists(BUILDS):
         return None
     found = warehouse.read(BUILDS).where(F.col("build") == name).limit(1).collect()
     if not found:

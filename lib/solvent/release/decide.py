@@ -75,7 +75,7 @@ def decisions(warehouse: Warehouse) -> list[Decision]:
 
 def decision_rows(warehouse: Warehouse) -> list[Any]:
     """The rows of the table, from the first; one for each release, so that they are few."""
-    if warehouse.current(DECISIONS) is None:
+    if not warehouse.exists(DECISIONS):
         return []
     return warehouse.read(DECISIONS).orderBy("sequence", F.col("decided_at")).collect()
 

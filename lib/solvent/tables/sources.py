@@ -59,7 +59,7 @@ def source_pins(warehouse: Warehouse, project: Project) -> tuple[Pin, ...]:
     Raises:
         TableError: If a source was never ingested.
     """
-    if warehouse.current(BATCHES) is None:
+    if not warehouse.exists(BATCHES):
         raise TableError(
             f"{warehouse.location(BATCHES)}: nothing was ingested; run `solvent ingest --project {project.project}`"
         )

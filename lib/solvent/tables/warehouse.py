@@ -57,13 +57,22 @@ class Warehouse:
             return f"delta.`{location.replace('`', '``')}`"
         return ".".join(f"`{part}`" for part in location.split("."))
 
+    def exists(self, table: str) -> bool:
+        """Whether there is such a table."""
+        if self.tables.path is None:
+            return bool(self.spark.catalog.tableExists(self.location(table)))
+        if "://" not in self.tables.path:
+            # Spark takes a folder that is not there for a table that cannot be found, at the cost of a stack of planning.
+            return (Path(self.location(table)) / "_delta_log").is_dir()
+        try:
+            self.spark.sql(f"DESCRIBE DETAIL {self.name(table)}")
+        except AnalysisException:
+            return False
+        return True
+
     def current(self, table: str) -> Version | None:
         """The table now, or None where there is none."""
-        # Spark takes a folder that is not there for a table that cannot be found, at the cost of a stack of planning.
-        if self.tables.path is not None and "://" not in self.tables.path:
-            if not (Path(self.location(table)) / "_delta_log").is_dir():
-                return None
-        elif self.tables.path is None and not self.spark.catalog.tableExists(self.location(table)):
+        if not self.exists(table):
             return None
         try:
             detail = self.spark.sql(f"DESCRIBE DETAIL {self.name(table)}").select("id").collect()
@@ -93,7 +102,7 @@ class Warehouse:
         Raises:
             TableError: If the table exists and its columns are not these.
         """
-        if self.current(table) is not None:
+        if self.exists(table):
             found = {field.name: field.dataType.simpleString().upper() for field in self.read(table).schema.fields}
             wanted = {column.name: column.type.upper() for column in columns}
             if found != wanted:
