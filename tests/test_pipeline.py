@@ -1,0 +1,228 @@
+"""The whole life of a small model: made, made again, released, rolled back; on real Spark, Delta, MLflow and git."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from solvent.cli import main
+from solvent.errors import IntegrityError, RefusedError
+from solvent.registry import CHAMPION, PREVIOUS
+from solvent.release import decisions, promote, rollback
+from solvent.reproduction import reproduce
+
+
+def solvent(shop: Any, *words: str) -> Result:
+    return CliRunner().invoke(main, ["--root", str(shop.root), *words])
+
+
+def pipeline(shop: Any, *words: str) -> Result:
+    return solvent(shop, "pipeline", "--as-of", shop.as_of.isoformat(), *words)
+
+
+TABLES = (
+    "source_orders",
+    "source_customers",
+    "quarantine",
+    "ingest_batches",
+    "feature_builds",
+    "manifests",
+    "evaluations",
+    "decisions",
+)
+# When it happened is the only thing that may differ between two runs.
+CLOCK = (
+    "ingested_at",
+    "decided_at",
+    "version_timestamp",
+    "table_id",
+    "pins",
+    "manifest",
+    "manifest_digest",
+    "modified",
+    "digest",
+)
+
+
+def contents(shop: Any, spark: SparkSession) -> dict[str, list[str]]:
+    found = {}
+    for table in TABLES:
+        path = shop.root / "var/tables/shop" / table
+        if path.is_dir():
+            rows = spark.read.format("delta").load(str(path)).drop(*CLOCK).collect()
+            found[table] = sorted(str(row) for row in rows)
+    return found
+
+
+@pytest.fixture(scope="module")
+def made(make_shop: Any) -> Any:
+    """A Shop whose first model is champion; tests only add to it."""
+    shop = make_shop()
+    result = pipeline(shop, "--release")
+    assert result.exit_code == 0, result.output
+    return shop
+
+
+def test_one_command_makes_a_champion_with_tables_manifest_and_report(made: Any, spark: SparkSession) -> None:
+    registry = made.run().registry
+    champion = registry.by_alias("shop", CHAMPION)
+    assert champion is not None
+    assert champion.version == 1
+    manifest = registry.manifest(champion)
+    assert manifest["commit"] == {"hash": made.git("rev-parse", "HEAD").strip(), "branch": "main", "dirty": False}
+    assert manifest["training"]["rows"] > 500
+    assert manifest["holdout"]["never_labelled"] > 0
+    rows = spark.read.format("delta").load(str(made.root / "var/tables/shop/evaluations"))
+    assert {(row.model, row.slice) for row in rows.collect()} == {
+        (model, slice) for model in ("shop", "shop_baseline") for slice in ("all", "region")
+    }
+    assert manifest["metrics"]["auc"] == rows.where("model = 'shop' AND slice = 'all' AND metric = 'auc'").first().value
+    page = (made.root / "var/reports/shop/version_1.html").read_text()
+    assert manifest.digest in page
+    run = registry.client.get_run(champion.run_id)
+    assert run.data.params["params.maxDepth"] == "3"
+    assert run.data.metrics["auc"] == manifest["metrics"]["auc"]
+    assert {one.dataset.name for one in run.inputs.dataset_inputs} == {"orders", "customers"}
+    assert json.loads(run.data.tags["mlflow.log-model.history"])[0]["signature"] is not None
+
+
+def test_a_second_run_changes_nothing_and_says_so(made: Any, spark: SparkSession) -> None:
+    before = contents(made, spark)
+    result = pipeline(made, "--release")
+    assert result.exit_code == 0, result.output
+    assert contents(made, spark) == before
+    for said in (
+        "no new files",
+        "features   there already",
+        "shop version 1 there already",
+        "all there already",
+        "html there already",
+    ):
+        assert said in result.output, result.output
+
+
+def test_a_model_is_made_again_exactly_after_more_data_came(made: Any, spark: SparkSession) -> None:
+    made.land_orders(date(2024, 3, 1), date(2024, 3, 10))
+    assert solvent(made, "ingest").exit_code == 0
+    result = solvent(made, "reproduce")
+    assert result.exit_code == 0, result.output
+    assert "identical: shop version 1 was made again exactly" in result.output
+    baseline = solvent(made, "reproduce", "--baseline", "--model", "1")
+    assert "identical: shop_baseline version 1 was made again exactly" in baseline.output
+
+
+def test_a_changed_value_in_a_source_is_named(made: Any, spark: SparkSession, tmp_path: Path) -> None:
+    run = made.run()
+    registry = run.registry
+    copy = tmp_path / "tables"
+    shutil.copytree(made.root / "var/tables", copy)
+    folder = copy / "shop/source_customers"
+    (path,) = (one for one in folder.glob("*.parquet") if spark.read.parquet(str(one)).count())
+    changed = spark.read.parquet(str(path)).withColumn(
+        "region", F.when(F.col("customer") == "c3", F.lit("south")).otherwise(F.col("region"))
+    )
+    changed.coalesce(1).write.parquet(str(tmp_path / "changed"))
+    (part,) = (tmp_path / "changed").glob("*.parquet")
+    log = folder / "_delta_log" / f"{1:020}.json"
+    log.write_text(log.read_text().replace(f'"size":{path.stat().st_size}', f'"size":{part.stat().st_size}'))
+    shutil.copy(part, path)
+    for crc in [
+        *folder.glob(".*.crc"),
+        *(folder / "_delta_log").glob("*.crc"),
+        *(folder / "_delta_log").glob(".*.crc"),
+    ]:
+        crc.unlink()
+    environment = run.settings.environment
+    elsewhere = environment.model_copy(update={"tables": environment.tables.model_copy(update={"path": str(copy)})})
+    found = list(reproduce(spark, elsewhere, registry, registry.find("shop", "1"), made.root))
+    assert [finding.part for finding in found if not finding.identical] == ["input customers"]
+    assert "content recorded" in found[-2].detail
+
+
+def test_other_code_is_taken_from_the_commit_of_the_manifest(made: Any) -> None:
+    """The model was made by the code of its commit; the present code differs by a feature."""
+    registry = made.run().registry
+    version = registry.find("shop", "1")
+    assert registry.manifest(version)["code"]
+    (made.root / "lib/shop/features.py").write_text((made.root / "lib/shop/features.py").read_text() + "\n# later\n")
+    made.commit()
+    assert made.git("worktree", "list").count("\n") == 1
+
+
+def test_a_manifest_whose_text_was_changed_is_refused(made: Any) -> None:
+    registry = made.run().registry
+    version = registry.find("shop", "1")
+    (path,) = (made.root / "var/artifacts").rglob(f"{version.run_id}/artifacts/manifest.json")
+    text = path.read_text()
+    try:
+        path.write_text(text.replace('"seed":1', '"seed":2'))
+        with pytest.raises(IntegrityError, match="its text was changed"):
+            registry.manifest(version)
+        assert solvent(made, "reproduce").exit_code == 3
+    finally:
+        path.write_text(text)
+
+
+def test_changed_model_files_are_never_loaded(made: Any) -> None:
+    registry = made.run().registry
+    version = registry.find("shop", "1")
+    (path,) = (made.root / "var/artifacts").rglob(
+        f"{version.run_id}/artifacts/model/sparkml/stages/*Imputer*/metadata/part-00000*.txt"
+    )
+    text = path.read_text()
+    try:
+        path.write_text(text.replace('"mean"', '"median"', 1))
+        with pytest.raises(IntegrityError, match=r"shop version 1: the digest of its files is"):
+            registry.load(version)
+    finally:
+        path.write_text(text)
+    assert registry.load(version).stages
+
+
+def test_a_dirty_tree_is_refused_for_release_and_recorded_otherwise(made: Any) -> None:
+    stray = made.root / "stray.txt"
+    stray.write_text("not committed")
+    try:
+        result = pipeline(made, "--release")
+        assert result.exit_code == 3
+        assert "has changes that no commit holds" in result.output
+        assert made.run().commit.dirty
+    finally:
+        stray.unlink()
+
+
+def test_a_worse_challenger_is_refused_and_a_better_one_can_be_taken_back(made: Any, spark: SparkSession) -> None:
+    made.configure("maxIter: 2, maxDepth: 3", "maxIter: 1, maxDepth: 1")
+    made.configure("at_least: 0.55", "at_least: 0.99")
+    refused = pipeline(made, "--release")
+    assert refused.exit_code == 3, refused.output
+    assert "auc at least 0.99: 0." in refused.output
+    run = made.run()
+    registry, warehouse = run.registry, run.warehouse
+    assert registry.by_alias("shop", CHAMPION).version == 1
+    assert [one.passed for one in decisions(warehouse)] == [True, False]
+    made.configure("at_least: 0.99", "at_least: 0.5")
+    made.configure("by: 0.05", "by: 0.5")
+    accepted = pipeline(made, "--release")
+    assert accepted.exit_code == 0, accepted.output
+    second = registry.by_alias("shop", CHAMPION).version
+    assert second > 1
+    assert registry.by_alias("shop", PREVIOUS).version == 1
+    rollback(warehouse, registry, "shop", "it disappoints")
+    assert registry.by_alias("shop", CHAMPION).version == 1
+    with pytest.raises(RefusedError, match="is the first champion"):
+        rollback(warehouse, registry, "shop", "further back")
+    again = pipeline(made, "--release")
+    assert again.exit_code == 3
+    assert "was rolled back (it disappoints)" in again.output
+    promote(warehouse, registry, registry.find("shop", str(second)), "it was right after all")
+    assert registry.by_alias("shop", CHAMPION).version == second
+    assert [one.kind for one in decisions(warehouse)] == ["release", "release", "release", "rollback", "promote"]
