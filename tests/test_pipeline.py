@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import json
+import os
 import shutil
+import subprocess
+import sys
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+import mlflow
 import pytest
 from click.testing import CliRunner, Result
 from pyspark.sql import SparkSession
@@ -91,7 +94,8 @@ def test_one_command_makes_a_champion_with_tables_manifest_and_report(made: Any,
     assert run.data.params["params.maxDepth"] == "3"
     assert run.data.metrics["auc"] == manifest["metrics"]["auc"]
     assert {one.dataset.name for one in run.inputs.dataset_inputs} == {"orders", "customers"}
-    assert json.loads(run.data.tags["mlflow.log-model.history"])[0]["signature"] is not None
+    columns = mlflow.models.get_model_info(champion.source).signature.inputs.input_names()
+    assert columns == ["order_amount", "hour", "returns_14d", "region"]
 
 
 def test_a_second_run_changes_nothing_and_says_so(made: Any, spark: SparkSession) -> None:
@@ -147,14 +151,35 @@ def test_a_changed_value_in_a_source_is_named(made: Any, spark: SparkSession, tm
     assert "content recorded" in found[-2].detail
 
 
-def test_other_code_is_taken_from_the_commit_of_the_manifest(made: Any) -> None:
-    """The model was made by the code of its commit; the present code differs by a feature."""
-    registry = made.run().registry
-    version = registry.find("shop", "1")
-    assert registry.manifest(version)["code"]
-    (made.root / "lib/shop/features.py").write_text((made.root / "lib/shop/features.py").read_text() + "\n# later\n")
+def test_other_code_is_checked_out_from_the_commit_of_the_manifest(made: Any) -> None:
+    path = made.root / "lib/shop/features.py"
+    path.write_text(path.read_text().replace('F.hour("placed")', 'F.hour("placed") + 1'))
     made.commit()
+    paths = os.pathsep.join([str(made.root / "lib"), *filter(None, [os.environ.get("PYTHONPATH")])])
+    words = [sys.executable, "-m", "solvent.cli", "reproduce", "--model", "1"]
+    done = subprocess.run(
+        words,
+        cwd=made.root / "conf",
+        env={**os.environ, "PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "shop version 1 was made by the code of commit" in done.stdout
+    assert "identical: shop version 1 was made again exactly" in done.stdout
     assert made.git("worktree", "list").count("\n") == 1
+    with_present_code = subprocess.run(
+        [*words, "--here"],
+        cwd=made.root,
+        env={**os.environ, "PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert with_present_code.returncode == 3, with_present_code.stdout
+    assert "code             DIFFERS" in with_present_code.stdout
+    assert "features         DIFFERS" in with_present_code.stdout
 
 
 def test_a_manifest_whose_text_was_changed_is_refused(made: Any) -> None:
