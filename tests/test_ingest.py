@@ -1,0 +1,226 @@
+"""What comes in, what does not, and why; on landing files as they go wrong in practice."""
+
+from __future__ import annotations
+
+import gzip
+import zipfile
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame, SparkSession
+
+from solvent import ingest as module
+from solvent.errors import IngestError, TableError
+from solvent.ingest import Batch, ingest
+from solvent.tables.sources import source_pins, verified_content
+from solvent.tables.warehouse import Warehouse
+
+HEADER = "id,customer,placed,amount,returned"
+GOOD = ["1,c1,2024-01-01 10:00:00,5.5,0", "2,c2,2024-01-01 11:00:00,7.0,1"]
+
+
+def taken_in(shop: Any) -> list[Batch]:
+    run = shop.run()
+    return ingest(run.warehouse, run.project, str(shop.landing))
+
+
+def only(batches: list[Batch]) -> Batch:
+    (batch,) = (one for one in batches if one.source == "orders")
+    return batch
+
+
+@pytest.fixture
+def empty_shop(shop: Any) -> Any:
+    """A Shop with no order yet."""
+    for path in (shop.landing / "orders").iterdir():
+        path.unlink()
+    return shop
+
+
+def table(shop: Any, name: str) -> DataFrame:
+    return shop.run().warehouse.read(name)
+
+
+def test_rows_are_accepted_quarantined_or_duplicates(empty_shop: Any) -> None:
+    rows = [
+        *GOOD,
+        GOOD[0],  # the same again
+        "1,c1,2024-01-01 10:00:00,6.5,0",  # the same key with another value
+        "3,c1,2024-01-01 12:00:00,lots,0",
+        ",c1,2024-01-01 12:00:00,5.0,0",
+        "4,c1,2024-01-01 12:00:00,-5.0,0",
+        "5,c1,2024-13-01 12:00:00,5.0,0",
+        "6,c1",
+        '7,"c,1",2024-01-01 12:00:00,5.0,',
+        "8,c1,,5.0,0",
+    ]
+    empty_shop.land("orders", "a.csv", [HEADER, *rows])
+    batch = only(taken_in(empty_shop))
+    assert (batch.rows_in, batch.accepted, batch.quarantined, batch.duplicates) == (11, 3, 7, 1)
+    stored = {row.id: (row.customer, row.amount, row.returned) for row in table(empty_shop, "source_orders").collect()}
+    assert stored.keys() == {1, 2, 7}
+    assert stored[7] == ("c,1", 5.0, None)
+    refused = {row.raw.split(",")[0]: (row.reason, row.file) for row in table(empty_shop, "quarantine").collect()}
+    reasons = {key: reason for key, (reason, _) in refused.items()}
+    assert reasons["3"] == "amount: not DOUBLE: lots"
+    assert reasons["4"] == "expectation amount_is_positive does not hold: amount > 0"
+    assert reasons["5"] == "placed: not TIMESTAMP: 2024-13-01 12:00:00"
+    assert reasons["6"].startswith("does not parse")
+    assert "time" in reasons["8"]
+    assert reasons["1"].startswith("conflict: another row has the same id")
+    assert {reason for key, reason in reasons.items() if key in ("", '""')} == {"id: key is missing"}
+    assert {file for _, file in refused.values()} == {"a.csv"}
+
+
+def test_a_later_file_adds_only_what_is_new(empty_shop: Any) -> None:
+    empty_shop.land("orders", "a.csv", [HEADER, *GOOD])
+    assert only(taken_in(empty_shop)).accepted == 2
+    assert [one for one in taken_in(empty_shop) if one.source == "orders"] == []
+    empty_shop.land(
+        "orders", "b.csv", [HEADER, GOOD[1], "2,c2,2024-01-01 11:00:00,9.0,1", "3,c1,2024-01-02 00:00:00,1.0,0"]
+    )
+    batch = only(taken_in(empty_shop))
+    assert (batch.rows_in, batch.accepted, batch.quarantined, batch.duplicates) == (3, 1, 1, 1)
+    run = empty_shop.run()
+    (pin,) = (one for one in source_pins(run.warehouse, run.project) if one.source == "orders")
+    assert pin.rows == 3
+    assert pin.digest == verified_content(run.warehouse, run.project.sources["orders"], pin)
+
+
+def test_the_outcome_does_not_depend_on_the_order_of_rows(make_shop: Callable[[], Any]) -> None:
+    rows = [*GOOD, "1,c1,2024-01-01 10:00:00,6.5,0", "1,c9,2024-01-01 10:00:00,4.5,0"]
+    digests = set()
+    for order in (rows, rows[::-1]):
+        shop = make_shop()
+        for path in (shop.landing / "orders").iterdir():
+            path.unlink()
+        shop.land("orders", "a.csv", [HEADER, *order])
+        taken_in(shop)
+        run = shop.run()
+        digests.add(source_pins(run.warehouse, run.project)[1].digest)
+    assert len(digests) == 1
+
+
+def test_a_file_that_changed_after_ingestion_is_an_error(empty_shop: Any) -> None:
+    path = empty_shop.land("orders", "a.csv", [HEADER, *GOOD])
+    taken_in(empty_shop)
+    path.write_text(path.read_text().replace("7.0", "8.0"))
+    with pytest.raises(IngestError, match=r"orders/a\.csv: has changed since it was ingested"):
+        taken_in(empty_shop)
+    assert table(empty_shop, "source_orders").where("amount = 8").count() == 0
+
+
+def truncated_gzip(folder: Path) -> None:
+    lines = "\n".join([HEADER, *(f"{n},c{n % 7},2024-01-01 10:00:00,{n * 7919 % 1009}.5,0" for n in range(20000))])
+    content = gzip.compress(lines.encode())
+    (folder / "bad.csv.gz").write_bytes(content[: len(content) // 2])
+
+
+def zip_archive(folder: Path) -> None:
+    with zipfile.ZipFile(folder / "bad.zip", "w") as archive:
+        archive.writestr("a.csv", "\n".join([HEADER, *GOOD]))
+
+
+def truncated_zip(folder: Path) -> None:
+    zip_archive(folder)
+    content = (folder / "bad.zip").read_bytes()
+    (folder / "bad.zip").write_bytes(content[: len(content) // 2])
+
+
+BAD_FILES: list[tuple[Callable[[Path], object], str]] = [
+    (lambda folder: (folder / "bad.csv").write_bytes(b""), r"bad\.csv: is empty"),
+    (truncated_gzip, r"bad\.csv\.gz: cannot be read to its end, it is cut off or damaged"),
+    (lambda folder: (folder / "bad.csv.gz").write_bytes(b"id,customer\n"), r"bad\.csv\.gz: is not gzip"),
+    (zip_archive, r"bad\.zip: is a zip archive"),
+    (truncated_zip, r"bad\.zip: is a zip archive"),
+    (
+        lambda folder: (folder / "bad.csv").write_text("id,client,placed\n1,2,3\n"),
+        r"bad\.csv: has the header id, client, placed; expected",
+    ),
+    (lambda folder: (folder / "bad.csv").write_bytes(bytes(range(256)) * 40), r"bad\.csv: is binary, not csv text"),
+    (
+        lambda folder: (folder / "bad.csv").write_bytes(f"{HEADER}\n1,caf\xe9".encode("latin-1")),
+        r"bad\.csv: is not UTF-8 text",
+    ),
+]
+
+
+@pytest.mark.parametrize(("write", "says"), BAD_FILES, ids=[str(n) for n in range(len(BAD_FILES))])
+def test_a_bad_file_is_named_and_leaves_nothing(empty_shop: Any, write: Callable[[Path], object], says: str) -> None:
+    empty_shop.land("orders", "good.csv", [HEADER, *GOOD])
+    write(empty_shop.landing / "orders")
+    with pytest.raises(IngestError, match=says):
+        taken_in(empty_shop)
+    assert table(empty_shop, "source_orders").count() == 0
+    assert table(empty_shop, "quarantine").count() == 0
+    assert table(empty_shop, "ingest_files").where("source = 'orders'").count() == 0
+    for path in (empty_shop.landing / "orders").glob("bad*"):
+        path.unlink()
+    assert only(taken_in(empty_shop)).accepted == 2
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE {t} SET amount = 0",
+        "DELETE FROM {t} WHERE id = 1",
+        "MERGE INTO {t} USING (SELECT 1 AS other) ON id = other WHEN MATCHED THEN DELETE",
+    ],
+)
+def test_a_source_is_append_only(empty_shop: Any, spark: SparkSession, statement: str) -> None:
+    empty_shop.land("orders", "a.csv", [HEADER, *GOOD])
+    taken_in(empty_shop)
+    name = empty_shop.run().warehouse.name("source_orders")
+    with pytest.raises(PySparkException, match="DELTA_CANNOT_MODIFY_APPEND_ONLY"):
+        spark.sql(statement.format(t=name))
+
+
+class KilledError(BaseException):
+    """As sudden as a signal: nothing handles it."""
+
+
+APPENDS = ("ingest_files", "quarantine", "source_orders", "ingest_batches")
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("killed_at", APPENDS)
+def test_a_killed_run_is_finished_by_the_next(
+    empty_shop: Any, monkeypatch: pytest.MonkeyPatch, killed_at: str, moment: str
+) -> None:
+    """Killed before or after each append; the tables are then those of a run that was not killed."""
+    empty_shop.land("orders", "a.csv", [HEADER, *GOOD, "9,c1,2024-01-01 10:00:00,-1,0", GOOD[0]])
+    append = Warehouse.append
+
+    def killed(self: Warehouse, name: str, rows: DataFrame, batch: str) -> int:
+        if name == killed_at and moment == "before":
+            raise KilledError
+        version = append(self, name, rows, batch)
+        if name == killed_at:
+            raise KilledError
+        return version
+
+    run = empty_shop.run()
+    orders = run.project.model_copy(update={"sources": {"orders": run.project.sources["orders"]}})
+    with monkeypatch.context() as patched:
+        patched.setattr(module.Warehouse, "append", killed)
+        with pytest.raises(KilledError):
+            ingest(run.warehouse, orders, str(empty_shop.landing))
+    ingest(run.warehouse, orders, str(empty_shop.landing))
+    assert {row.id for row in table(empty_shop, "source_orders").collect()} == {1, 2}
+    assert table(empty_shop, "source_orders").count() == 2
+    assert table(empty_shop, "quarantine").count() == 1
+    (batch,) = table(empty_shop, "ingest_batches").collect()
+    assert (batch.rows_in, batch.accepted, batch.quarantined, batch.duplicates) == (4, 2, 1, 1)
+    assert ingest(run.warehouse, orders, str(empty_shop.landing)) == []
+
+
+def test_pins_need_an_ingest_first(shop: Any) -> None:
+    run = shop.run()
+    with pytest.raises(TableError, match="nothing was ingested; run `solvent ingest --project shop`"):
+        source_pins(run.warehouse, run.project)
+    assert not run.warehouse.exists("source_orders")
+    assert shop.as_of > date(2024, 1, 1)
