@@ -138,12 +138,8 @@ def test_a_changed_value_in_a_source_is_named(made: Any, spark: SparkSession, tm
     log = folder / "_delta_log" / f"{1:020}.json"
     log.write_text(log.read_text().replace(f'"size":{path.stat().st_size}', f'"size":{part.stat().st_size}'))
     shutil.copy(part, path)
-    for crc in [
-        *folder.glob(".*.crc"),
-        *(folder / "_delta_log").glob("*.crc"),
-        *(folder / "_delta_log").glob(".*.crc"),
-    ]:
-        crc.unlink()
+    for checksum in {*folder.rglob("*.crc"), *folder.rglob(".*.crc")}:
+        checksum.unlink()
     environment = run.settings.environment
     elsewhere = environment.model_copy(update={"tables": environment.tables.model_copy(update={"path": str(copy)})})
     found = list(reproduce(spark, elsewhere, registry, registry.find("shop", "1"), made.root))
