@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
+from urllib.parse import unquote
 
 from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, Row, Window
@@ -21,8 +22,9 @@ from pyspark.sql import functions as F
 from solvent.config.expressions import Column as Declared
 from solvent.config.model import Project, Source
 from solvent.errors import IngestError
+from solvent.session import SPARK_ERRORS
 from solvent.tables.digest import Content, contents_of, row_hash
-from solvent.tables.sources import BATCH_COLUMNS, BATCHES, source_table, with_times
+from solvent.tables.sources import BATCH_COLUMNS, BATCHES, source_table
 from solvent.tables.warehouse import Warehouse
 
 FILES, QUARANTINE = "ingest_files", "quarantine"
@@ -44,6 +46,7 @@ QUARANTINE_COLUMNS = (
 )
 CORRUPT, BATCH, FILE = "_corrupt", "_batch", "_file"
 HEAD = 65536
+EMPTY = hashlib.sha256().hexdigest()
 
 
 @dataclass(frozen=True)
@@ -122,11 +125,18 @@ def listing(warehouse: Warehouse, landing: str) -> list[Row]:
     """Path, length and modificationTime of all files below a folder, without reading them; none if there is no such folder."""
     reader = warehouse.spark.read.format("binaryFile").option("recursiveFileLookup", True)
     try:
-        return reader.load(landing).select("path", "length", "modificationTime").collect()
+        files = reader.load(landing)
     except PySparkException as error:
         if "PATH_NOT_FOUND" in str(error.getCondition()):
             return []
         raise
+    listed = files.select("path", "length", "modificationTime").collect()
+    # Spark makes no row of an empty file, but lists it.
+    root = f"{landing.rstrip('/')}/"
+    full = {path_below(row["path"], root) for row in listed}
+    paths = (path_below(unquote(path), root) for path in files.inputFiles())
+    empty = [Row(path=f"{root}{path}", length=0, modificationTime=None) for path in paths if path not in full]
+    return [*listed, *empty]
 
 
 def ingest_source(
@@ -170,7 +180,7 @@ def landing_files(
     """The files of a folder; only those are read that are new, or differ from what was seen in size or time of change."""
     root = f"{folder.split('://', 1)[-1]}/"
     found = {path_below(row["path"], root): row for row in listed if root in row["path"]}
-    same = {
+    same = {file: EMPTY for file, row in found.items() if row["length"] == 0} | {
         file: str(seen[file]["sha256"])
         for file, row in found.items()
         if file in seen and (row["length"], row["modificationTime"]) == (seen[file]["bytes"], seen[file]["modified"])
@@ -202,6 +212,9 @@ def check_heads(warehouse: Warehouse, source: Source, folder: str, files: Sequen
         IngestError: Naming the file, what was found and what to do.
     """
     paths = [f"{folder}/{file.file}" for file in files]
+    empty = [path for path, file in zip(paths, files, strict=True) if not file.bytes]
+    if empty:
+        raise IngestError(f"{empty[0]}: is empty; remove it, or land it again whole")
     heads = (
         warehouse.spark.read.format("binaryFile")
         .load(paths)
@@ -213,8 +226,6 @@ def check_heads(warehouse: Warehouse, source: Source, folder: str, files: Sequen
 
 def check_head(path: str, head: bytes, source: Source) -> None:
     """Refuses one file by its first bytes."""
-    if not head:
-        raise IngestError(f"{path}: is empty; remove it, or land it again whole")
     if path.endswith(".zip") or head[:4] == b"PK\x03\x04":
         raise IngestError(f"{path}: is a zip archive, which Spark cannot read in parts; land its members, or gzip")
     if path.endswith(".gz"):
@@ -292,7 +303,13 @@ def expected(values: DataFrame, source: Source) -> DataFrame:
     for name, condition in source.expect.items():
         broken = F.when(sound, ~F.coalesce(F.expr(condition), F.lit(False)))
         reasons.append(F.when(broken, F.lit(f"expectation {name} does not hold: {condition}")))
-    return values.withColumn("_reason", F.coalesce(*reasons))
+    # A fact whose times cannot be told would be seen by every feature or by none.
+    for name, expression in source.derive.items():
+        values = values.withColumn(name, F.when(sound, F.expr(expression)))
+    for time, expression in {"event_time": source.event_time, "available_time": source.available_time}.items():
+        untold = F.when(sound, F.expr(expression).isNull())
+        reasons.append(F.when(untold, F.lit(f"{time} cannot be told: {expression} is null")))
+    return values.withColumn("_reason", F.coalesce(*reasons)).drop(*source.derive)
 
 
 def sorted_out(rows: DataFrame, source: Source, stored: DataFrame) -> DataFrame:
@@ -347,8 +364,7 @@ def ingest_batch(
     try:
         try:
             counts = {row["_fate"]: row["count"] for row in rows.groupBy("_fate").count().collect()}
-            check_times(rows, source)
-        except PySparkException as error:
+        except SPARK_ERRORS as error:
             raise unreadable(error, folder, files) from None
         note = [(name, batch, sequence, file.file, file.bytes, file.modified, file.sha256) for file in files]
         warehouse.append(FILES, frame(warehouse, note, FILE_COLUMNS), f"{batch}")
@@ -388,29 +404,13 @@ def ingest_batch(
     return Batch(name, len(files), sum(outcome), outcome[0], outcome[1], outcome[2], version)
 
 
-def check_times(rows: DataFrame, source: Source) -> None:
-    """Refuses a batch with rows whose times cannot be told: they could be seen by every feature or by none.
-
-    Raises:
-        IngestError: With the number of such rows.
-    """
-    accepted = rows.where(F.col("_fate") == "accepted").select(*(column.name for column in source.columns))
-    timed = with_times(accepted, source)
-    without = timed.where(F.col("event_time").isNull() | F.col("available_time").isNull()).limit(1).collect()
-    if without:
-        key = {name: without[0][name] for name in source.key}
-        raise IngestError(
-            f"row {key}: event_time or available_time is null; add an expectation that sends such rows to quarantine"
-        )
-
-
 def frame(warehouse: Warehouse, rows: Sequence[tuple[object, ...]], columns: Sequence[Declared]) -> DataFrame:
     """A few rows as one partition."""
     schema = ", ".join(column.ddl for column in columns)
     return warehouse.spark.createDataFrame(list(rows), schema).coalesce(1)
 
 
-def unreadable(error: PySparkException, folder: str, files: Sequence[LandingFile]) -> Exception:
+def unreadable(error: Exception, folder: str, files: Sequence[LandingFile]) -> Exception:
     """The user's error behind a failed read, or the failure itself."""
     text = str(error)
     named = [file.file for file in files if file.file in text]

@@ -15,7 +15,6 @@ from typing import Any
 
 import git
 import yaml
-from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from solvent.config.environment import Environment
@@ -26,6 +25,7 @@ from solvent.features import load_groups
 from solvent.features.table import columns_of, content_digest, declared, featured
 from solvent.identity import Commit, Manifest, code_digest, environment_facts
 from solvent.registry import ModelVersion, Registry
+from solvent.session import SPARK_ERRORS, cause
 from solvent.tables.sources import Pin, read_source, verified_content
 from solvent.tables.warehouse import Warehouse
 from solvent.training import Inputs, Training, fit, score_holdout
@@ -114,8 +114,8 @@ def input_findings(warehouse: Warehouse, project: Project, pins: tuple[Pin, ...]
         try:
             read_source(warehouse, source, pin)
             found = verified_content(warehouse, source, pin)
-        except (SolventError, PySparkException) as error:
-            yield Finding(part, False, f"{where} cannot be read: {str(error).splitlines()[0][:300]}")
+        except (SolventError, *SPARK_ERRORS) as error:
+            yield Finding(part, False, f"{where} cannot be read: {cause(error)}")
             continue
         if found == pin.digest:
             yield Finding(part, True, f"{where}, sha256 {found[:16]}")

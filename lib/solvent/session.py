@@ -7,6 +7,8 @@ import os
 import sys
 from pathlib import Path
 
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from solvent.config.environment import Environment
@@ -18,6 +20,8 @@ DELTA = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
 }
+# What a Spark action raises: the first when it was planned or runs over Spark Connect, the second when one of its tasks fails.
+SPARK_ERRORS = (PySparkException, Py4JJavaError)
 # They change results, so every session has them and every manifest names them.
 RESULT_SETTINGS = {
     "spark.sql.session.timeZone": "UTC",
@@ -67,3 +71,10 @@ def jars_in(folder: Path) -> list[str]:
     if not jars:
         raise ConfigurationError(f"{folder}: holds no jar, so that Delta tables cannot be read; run `make setup`")
     return jars
+
+
+def cause(error: Exception) -> str:
+    """What went wrong in Spark, in one line of at most 300 characters, without Java's stack trace."""
+    text = str(error.java_exception.getMessage()) if isinstance(error, Py4JJavaError) else str(error)
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[0][:300] if lines else type(error).__name__

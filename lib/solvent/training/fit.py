@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pyspark.errors import PySparkException
 from pyspark.ml import Pipeline, PipelineModel, Transformer
 from pyspark.ml.feature import (
     Imputer,
@@ -22,6 +21,7 @@ from pyspark.sql import functions as F
 
 from solvent.config.estimator import Estimator, class_params
 from solvent.errors import TrainingError
+from solvent.session import SPARK_ERRORS, cause
 from solvent.training.layout import canonical_layout
 
 
@@ -73,8 +73,8 @@ def fit(rows: DataFrame, estimator: Estimator, inputs: Inputs, key: Sequence[str
         if trees:
             require_bins(preprocessing, learner)
         model = learner.fit(preprocessing.transform(rows))
-    except PySparkException as error:
-        raise TrainingError(f"{estimator.name}: {first_line(error)}") from None
+    except SPARK_ERRORS as error:
+        raise TrainingError(f"{estimator.name}: {cause(error)}") from None
     finally:
         rows.unpersist()
     return PipelineModel([*preprocessing.stages, model])
@@ -167,9 +167,3 @@ def predict(model: Transformer, rows: DataFrame, kind: str, carried: Sequence[st
     scored = model.transform(rows)
     value = vector_to_array(F.col("probability"))[1] if kind == "binary" else F.col("prediction")
     return scored.select(*(F.col(f"`{name}`") for name in carried), value.alias("prediction"))
-
-
-def first_line(error: Exception) -> str:
-    """What went wrong, without Java's stack trace."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0][:300] if lines else type(error).__name__
