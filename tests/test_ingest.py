@@ -5,19 +5,23 @@ from __future__ import annotations
 import gzip
 import zipfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
+from importlib import import_module
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
-from solvent import ingest as module
 from solvent.errors import IngestError, TableError
 from solvent.ingest import Batch, ingest
 from solvent.tables.sources import source_pins, verified_content
 from solvent.tables.warehouse import Warehouse
+
+module = import_module("solvent.ingest.ingest")
 
 HEADER = "id,customer,placed,amount,returned"
 GOOD = ["1,c1,2024-01-01 10:00:00,5.5,0", "2,c2,2024-01-01 11:00:00,7.0,1"]
@@ -160,9 +164,8 @@ def test_a_bad_file_is_named_and_leaves_nothing(empty_shop: Any, write: Callable
     write(empty_shop.landing / "orders")
     with pytest.raises(IngestError, match=says):
         taken_in(empty_shop)
-    assert table(empty_shop, "source_orders").count() == 0
-    assert table(empty_shop, "quarantine").count() == 0
-    assert table(empty_shop, "ingest_files").where("source = 'orders'").count() == 0
+    for name in ("source_orders", "quarantine", "ingest_files"):
+        assert not empty_shop.run().warehouse.exists(name) or table(empty_shop, name).count() == 0
     for path in (empty_shop.landing / "orders").glob("bad*"):
         path.unlink()
     assert only(taken_in(empty_shop)).accepted == 2
@@ -200,10 +203,10 @@ def test_a_killed_run_is_finished_by_the_next(
     empty_shop.land("orders", "a.csv", [HEADER, *GOOD, "9,c1,2024-01-01 10:00:00,-1,0", GOOD[0]])
     append = Warehouse.append
 
-    def killed(self: Warehouse, name: str, rows: DataFrame, batch: str) -> int:
+    def killed(self: Warehouse, name: str, rows: DataFrame, batch: str, turn: int | None = None) -> int:
         if name == killed_at and moment == "before":
             raise KilledError
-        version = append(self, name, rows, batch)
+        version = append(self, name, rows, batch, turn)
         if name == killed_at:
             raise KilledError
         return version
@@ -211,7 +214,7 @@ def test_a_killed_run_is_finished_by_the_next(
     run = empty_shop.run()
     orders = orders_of(run)
     with monkeypatch.context() as patched:
-        patched.setattr(module.Warehouse, "append", killed)
+        patched.setattr(Warehouse, "append", killed)
         with pytest.raises(KilledError):
             ingest(run.warehouse, orders, str(empty_shop.landing))
     ingest(run.warehouse, orders, str(empty_shop.landing))
@@ -221,6 +224,40 @@ def test_a_killed_run_is_finished_by_the_next(
     (batch,) = table(empty_shop, "ingest_batches").collect()
     assert (batch.rows_in, batch.accepted, batch.quarantined, batch.duplicates) == (4, 2, 1, 1)
     assert ingest(run.warehouse, orders, str(empty_shop.landing)) == []
+
+
+def test_two_runs_at_once_take_every_row_in_once(empty_shop: Any) -> None:
+    """One sees a file that the other does not, and both see the first: whoever comes second is told, or has nothing to do."""
+    empty_shop.land("orders", "a.csv", [HEADER, *GOOD])
+    first, second = empty_shop.run(), empty_shop.run()
+    orders, landing = orders_of(first), str(empty_shop.landing)
+    first.warehouse, second.warehouse  # noqa: B018 (made before the race)
+
+    def taking_in(run: Any) -> str:
+        try:
+            ingest(run.warehouse, orders, landing)
+        except TableError as error:
+            return str(error)
+        return ""
+
+    note = module.note
+    gate = Barrier(
+        2, action=lambda: empty_shop.land("orders", "b.csv", [HEADER, *GOOD, "3,c1,2024-01-02 00:00:00,1.0,0"])
+    )
+
+    def noted_together(*arguments: Any) -> None:
+        gate.wait()
+        note(*arguments)
+
+    with pytest.MonkeyPatch.context() as patched, ThreadPoolExecutor(2) as pool:
+        patched.setattr(module, "note", noted_together)
+        said = list(pool.map(taking_in, (first, second)))
+    assert all(text == "" or "another run appended at the same time" in text for text in said), said
+    taken_in(empty_shop)
+    assert sorted(row.id for row in table(empty_shop, "source_orders").collect()) == [1, 2, 3]
+    batches = table(empty_shop, "ingest_batches").collect()
+    assert sorted((row.rows_in, row.accepted, row.duplicates) for row in batches) == [(2, 2, 0), (3, 1, 2)]
+    assert taken_in(empty_shop) == []
 
 
 def test_pins_need_an_ingest_first(shop: Any) -> None:

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from datetime import date
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ from pyspark.sql import functions as F
 
 from solvent.cli import main
 from solvent.errors import IntegrityError, RefusedError
-from solvent.registry import CHAMPION, PREVIOUS
+from solvent.features import table as feature_table
+from solvent.registry import CHALLENGER, CHAMPION, PREVIOUS, Registry
 from solvent.release import decisions, promote, rollback
 from solvent.reproduction import reproduce
 
@@ -206,6 +208,50 @@ def test_changed_model_files_are_never_loaded(made: Any) -> None:
     finally:
         path.write_text(text)
     assert registry.load(version).stages
+
+
+class KilledError(BaseException):
+    """As sudden as a signal: nothing handles it."""
+
+
+def killed(*_: Any, **__: Any) -> None:
+    raise KilledError
+
+
+def test_a_pipeline_killed_anywhere_is_finished_by_the_next(make_shop: Any, spark: SparkSession) -> None:
+    """Killed before each step that writes: at the end there is what an uninterrupted run leaves."""
+    shop = make_shop()
+    training = import_module("solvent.training.train")
+    for owner, step in (
+        (feature_table, "note"),  # the build is written, and not in the ledger
+        (Registry, "register"),  # the run is logged, and no version made
+        (training, "note"),  # the version is made, and its manifest is not in the table
+        (training, "append_evaluation"),  # the manifest is there, and the evaluation is not
+        (Registry, "set_alias"),  # there is no challenger
+    ):
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(owner, step, killed)
+            with pytest.raises(KilledError):
+                shop.run().train()
+    run = shop.run()
+    version, baseline = run.train()
+    assert (version.version, baseline.version) == (1, 1)
+    assert run.registry.by_alias("shop", CHALLENGER) == version
+    review = run.evaluate(version)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Registry, "set_alias", killed)
+        with pytest.raises(KilledError):
+            run.release(review)
+    run.release(review)
+    assert run.registry.by_alias("shop", CHAMPION) == version
+    found = {name: run.warehouse.read(name).count() for name in ("feature_builds", "manifests", "decisions")}
+    assert found == {"feature_builds": 1, "manifests": 2, "decisions": 1}
+    rows = run.warehouse.read("evaluations")
+    assert rows.count() == rows.dropDuplicates(["model", "slice", "slice_value", "metric"]).count() == 2 * 4 * 3
+    assert {one.info.status for one in run.registry.client.search_runs([run.registry.experiment])} == {
+        "FINISHED",
+        "KILLED",
+    }
 
 
 def test_a_dirty_tree_is_refused_for_release_and_recorded_otherwise(made: Any) -> None:

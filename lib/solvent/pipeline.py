@@ -181,18 +181,16 @@ class Run:
 
     def train(self) -> tuple[ModelVersion, ModelVersion]:
         """The model and the baseline of this run; the model becomes challenger."""
-        found = []
-        for name, estimator in (
-            (self.project.project, self.project.model),
-            (self.baseline_name, self.project.baseline),
-        ):
-            training = self.training(name, estimator)
-            with self.step("train") as say:
-                version, made = train(self.warehouse, self.registry, training, self.force)
-                say(f"{version} {'made' if made else 'there already'}: {estimator.name}, digest {version.digest[:12]}")
-            found.append(version)
-        self.registry.set_alias(self.project.project, CHALLENGER, found[0].version)
-        return found[0], found[1]
+        trainings = [
+            self.training(self.project.project, self.project.model),
+            self.training(self.baseline_name, self.project.baseline),
+        ]
+        with self.step("train") as say:
+            (version, made), (baseline, beside) = train(self.warehouse, self.registry, trainings, self.force)
+            say(told(version, self.project.model, made))
+            say(told(baseline, self.project.baseline, beside))
+        self.registry.set_alias(self.project.project, CHALLENGER, version.version)
+        return version, baseline
 
     def trained_before(self, version: ModelVersion) -> Training:
         """The training of a registered version, with the features it was trained on."""
@@ -358,6 +356,11 @@ def ingested(batches: Sequence[Batch]) -> str:
         f"{totals['rows_in']:,} rows of {totals['files']} files into {sources}: {totals['accepted']:,} accepted, "
         f"{totals['quarantined']:,} quarantined, {totals['duplicates']:,} duplicates"
     )
+
+
+def told(version: ModelVersion, estimator: Estimator, made: bool) -> str:
+    """A version in a few words."""
+    return f"{version} {'made' if made else 'there already'}: {estimator.name}, digest {version.digest[:12]}"
 
 
 def headline(name: str, found: Evaluation, project: Project) -> str:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
@@ -27,6 +30,11 @@ RESULT_SETTINGS = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.ansi.enabled": "true",
 }
+# Small jobs are mostly planning, which waits for nothing else.
+AT_ONCE = 4
+
+Thing = TypeVar("Thing")
+Result = TypeVar("Result")
 
 
 def session(environment: Environment) -> SparkSession:
@@ -71,6 +79,12 @@ def jars_in(folder: Path) -> list[str]:
     if not jars:
         raise ConfigurationError(f"{folder}: holds no jar, so that Delta tables cannot be read; run `make setup`")
     return jars
+
+
+def at_once(step: Callable[[Thing], Result], things: Sequence[Thing]) -> list[Result]:
+    """A step for each thing, several at the same time; the first error is raised once all have ended."""
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return list(pool.map(step, things))
 
 
 def cause(error: Exception) -> str:

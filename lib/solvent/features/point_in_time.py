@@ -17,7 +17,7 @@ from pyspark.sql.window import WindowSpec
 
 from solvent.errors import FeatureError
 
-MOMENT, FACT = "_moment", "_fact"
+MOMENT, FACT, ASKED = "_moment", "_fact", "_asked"
 INTEGERS = ("tinyint", "smallint", "int", "bigint")
 
 
@@ -40,7 +40,7 @@ def as_of_lookup(
     """
     happened = F.struct("event_time", "available_time", F.struct(*named(values)).alias("values"))
     known = facts.select(*on, F.col("available_time").alias(MOMENT), happened.alias(FACT))
-    line = time_line(rows, known, on).groupBy(*on, MOMENT).agg(F.max(FACT).alias(FACT))
+    line = time_line(rows, known, on, [F.max(FACT).alias(FACT)])
     latest = line.withColumn(FACT, F.max(FACT).over(strictly_before(on)))
     recent = F.col(FACT)["event_time"] >= F.col(MOMENT) - F.lit(tolerance)
     return joined_back(rows, latest, on, {name: F.when(recent, F.col(FACT)["values"][name]) for name in values})
@@ -79,12 +79,8 @@ def trailing_sums(
                 f"measure {field.name}: is {found}; make it an integer, of a smaller unit if need be, for exact sums"
             )
     sums = [f"{measure}_{window}" for window in windows for measure in measures]
-    line = (
-        time_line(rows, changes(facts, on, measures, windows), on)
-        .groupBy(*on, MOMENT)
-        .agg(*(F.sum(name).alias(name) for name in sums))
-    )
-    running = line.select(*on, MOMENT, *(F.sum(name).over(strictly_before(on)).alias(name) for name in sums))
+    line = time_line(rows, changes(facts, on, measures, windows), on, [F.sum(name).alias(name) for name in sums])
+    running = line.select(*on, MOMENT, ASKED, *(F.sum(name).over(strictly_before(on)).alias(name) for name in sums))
     counted = joined_back(rows, running, on, {name: F.col(name) for name in sums})
     return counted.fillna(0, subset=sums)
 
@@ -115,10 +111,12 @@ def named(columns: Mapping[str, Column]) -> list[Column]:
     return [column.alias(name) for name, column in columns.items()]
 
 
-def time_line(rows: DataFrame, known: DataFrame, on: Sequence[str]) -> DataFrame:
-    """The moments of facts and the prediction times of rows."""
-    asked = rows.select(*on, F.col("prediction_time").alias(MOMENT))
-    return asked.unionByName(known, allowMissingColumns=True).dropna(subset=[*on, MOMENT])
+def time_line(rows: DataFrame, known: DataFrame, on: Sequence[str], together: Sequence[Column]) -> DataFrame:
+    """The moments of facts and the prediction times of rows, each once, with aggregates of what became known at it."""
+    # Distinct, so that Spark sees that features joined to rows before do not matter here.
+    asked = rows.select(*on, F.col("prediction_time").alias(MOMENT)).distinct().withColumn(ASKED, F.lit(True))
+    moments = asked.unionByName(known, allowMissingColumns=True).dropna(subset=[*on, MOMENT])
+    return moments.groupBy(*on, MOMENT).agg(F.max(ASKED).alias(ASKED), *together)
 
 
 def strictly_before(on: Sequence[str]) -> WindowSpec:
@@ -128,5 +126,5 @@ def strictly_before(on: Sequence[str]) -> WindowSpec:
 
 def joined_back(rows: DataFrame, line: DataFrame, on: Sequence[str], values: Mapping[str, Column]) -> DataFrame:
     """Gives each row the values at its prediction time."""
-    at = line.select(*on, F.col(MOMENT).alias("prediction_time"), *named(values))
+    at = line.where(ASKED).select(*on, F.col(MOMENT).alias("prediction_time"), *named(values))
     return rows.join(at, [*on, "prediction_time"], "left").select(*rows.columns, *values)

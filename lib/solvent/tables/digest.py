@@ -76,18 +76,18 @@ def content_of(frame: DataFrame, names: Sequence[str] | None = None) -> Content:
 
 
 def contents_of(
-    frame: DataFrame, names: Sequence[str] | None = None, *aggregates: Column
+    frame: DataFrame, names: Sequence[str] | None = None, *aggregates: Column, among: Column | None = None
 ) -> tuple[Content, tuple[object, ...]]:
-    """The content of a frame, and further aggregates of the same pass."""
+    """The content of a frame's rows for which a condition holds (default: all), and further aggregates of the same pass over all rows."""
     names = names if names is not None else frame.columns
-    sums = [
-        F.coalesce(
-            F.sum(F.shiftrightunsigned(row_hash(frame, names, salt), start).bitwiseAND(F.lit(2**width - 1))), F.lit(0)
-        )
-        for salt in SALTS
-        for start, width in PIECES
-    ]
-    row = frame.agg(F.count(F.lit(1)), *sums, *aggregates).collect()[0]
+    counts = F.lit(True) if among is None else among
+
+    def piece(salt: str, start: int, width: int) -> Column:
+        bits = F.shiftrightunsigned(row_hash(frame, names, salt), start).bitwiseAND(F.lit(2**width - 1))
+        return F.coalesce(F.sum(F.when(counts, bits)), F.lit(0))
+
+    sums = [piece(salt, start, width) for salt in SALTS for start, width in PIECES]
+    row = frame.agg(F.count_if(counts), *sums, *aggregates).collect()[0]
     hashes = [
         sum(int(row[1 + len(PIECES) * which + piece]) << start for piece, (start, _) in enumerate(PIECES)) % WRAP
         for which in range(len(SALTS))

@@ -14,6 +14,8 @@ from solvent.errors import IntegrityError, TableError
 from solvent.tables.digest import Content, content_of, declarations
 from solvent.tables.warehouse import Warehouse
 
+# Columns of a source beside those declared: the batch and the file that brought a row.
+BATCH, FILE = "_batch", "_file"
 BATCHES = "ingest_batches"
 BATCH_COLUMNS = (
     Column("source", "STRING"),

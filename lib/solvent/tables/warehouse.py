@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pyspark.errors import AnalysisException
+from pyspark.errors import AnalysisException, PySparkException
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from solvent.config.environment import NAME, Tables
 from solvent.config.expressions import Column
@@ -85,6 +86,12 @@ class Warehouse:
             raise
         return Version(detail[0]["id"], latest[0]["version"], latest[0]["timestamp"].isoformat())
 
+    def at(self, table: str, version: int) -> Version:
+        """A version the table has had."""
+        detail = self.spark.sql(f"DESCRIBE DETAIL {self.name(table)}").select("id").collect()
+        history = self.spark.sql(f"DESCRIBE HISTORY {self.name(table)}").where(F.col("version") == version)
+        return Version(detail[0]["id"], version, history.select("timestamp").collect()[0][0].isoformat())
+
     def require(self, table: str) -> Version:
         """The table now.
 
@@ -136,37 +143,58 @@ class Warehouse:
             asked = f" at version {version}" if version is not None else ""
             raise TableError(f"{self.location(table)}: cannot be read{asked}: {str(error).splitlines()[0]}") from None
 
-    def append(self, table: str, rows: DataFrame, batch: str) -> int:
-        """Appends rows once: a second append of the same batch writes nothing.
+    def append(self, table: str, rows: DataFrame, batch: str, turn: int | None = None) -> int:
+        """Appends rows once: a second append of the same batch writes nothing, also when both run at the same time.
 
         Args:
             table: An existing table.
             rows: Rows with its columns.
             batch: Digest that names these rows.
+            turn: A number that rises from append to append; one writer only can have a turn. None if any may append at any time.
 
         Returns:
             The version that holds the batch.
+
+        Raises:
+            TableError: If another writer had the turn; nothing was written.
         """
         writer = (
             rows.write.format("delta")
             .mode("append")
-            .option("txnAppId", f"{self.project}.{table}.{batch}")
-            .option("txnVersion", 1)
+            .option("txnAppId", f"{self.project}.{table}.{batch}" if turn is None else f"{self.project}.{table}")
+            .option("txnVersion", 1 if turn is None else turn)
             .option("userMetadata", batch)
         )
-        if self.tables.path is not None:
-            writer.save(self.location(table))
-        else:
-            writer.saveAsTable(self.name(table))
+        try:
+            if self.tables.path is not None:
+                writer.save(self.location(table))
+            else:
+                writer.saveAsTable(self.name(table))
+        except PySparkException as error:
+            if "DELTA_CONCURRENT_TRANSACTION" not in str(error):
+                raise
         version = self.version_of(table, batch)
         if version is None:
-            raise TableError(f"{self.location(table)}: batch {batch} was written but is not in the table's history")
+            raise TableError(
+                f"{self.location(table)}: another run appended at the same time; run again when it has ended"
+            )
         return version
 
-    def append_rows(self, table: str, rows: Sequence[tuple[object, ...]], columns: Sequence[Column], batch: str) -> int:
+    def append_rows(
+        self,
+        table: str,
+        rows: Sequence[tuple[object, ...]],
+        columns: Sequence[Column],
+        batch: str,
+        turn: int | None = None,
+    ) -> int:
         """Appends a few rows once, as one file; see append."""
-        schema = ", ".join(f"`{column.name}` {column.type}" for column in columns)
-        return self.append(table, self.spark.createDataFrame(list(rows), schema).coalesce(1), batch)
+        return self.append(table, self.frame(rows, columns), batch, turn)
+
+    def frame(self, rows: Sequence[tuple[object, ...]], columns: Sequence[Column]) -> DataFrame:
+        """A few rows as one partition."""
+        schema = ", ".join(column.ddl for column in columns)
+        return self.spark.createDataFrame(list(rows), schema).coalesce(1)
 
     def version_of(self, table: str, batch: str) -> int | None:
         """The version that brought a batch; None where none did. Looks through the whole history only for an old batch."""

@@ -32,6 +32,7 @@ from solvent.evaluation.table import Subject, append_evaluation, find_evaluation
 from solvent.identity import FORMAT, Commit, Manifest
 from solvent.registry import ModelVersion, Registry
 from solvent.registry.registry import MANIFEST_FILE
+from solvent.session import at_once
 from solvent.tables.digest import content_of, declarations
 from solvent.tables.sources import Pin, source_table
 from solvent.tables.warehouse import Warehouse
@@ -256,41 +257,68 @@ def score_holdout(training: Training, model: PipelineModel) -> Scored:
     return Scored(found, digest)
 
 
+@dataclass(frozen=True)
+class Fitted:
+    """A training's model, not registered yet."""
+
+    training: Training
+    counts: Counts
+    model: PipelineModel
+    scored: Scored
+
+
 def train(
-    warehouse: Warehouse, registry: Registry, training: Training, force: bool = False
-) -> tuple[ModelVersion, bool]:
-    """Makes the model of a training, unless it is there.
+    warehouse: Warehouse, registry: Registry, trainings: Sequence[Training], force: bool = False
+) -> list[tuple[ModelVersion, bool]]:
+    """Makes the models of trainings, unless they are there. Models are fitted at the same time, and registered one after the other.
 
     Args:
         warehouse: The project's tables.
         registry: The project's models.
-        training: What to make.
+        trainings: What to make.
         force: Make another version even so.
 
     Returns:
-        The registered version, and whether it was made now.
+        For each training the registered version, and whether it was made now.
 
     Raises:
         TrainingError: If a model cannot be learned from the rows; nothing is registered then.
         EvaluationError: If it cannot be measured.
     """
-    there = None if force else registry.by_training(training.name, training.key)
-    if there is not None:
-        note(warehouse, there, registry.manifest(there))
-        return there, False
+    there = [None if force else registry.by_training(one.name, one.key) for one in trainings]
+    missing = [one for one, found in zip(trainings, there, strict=True) if found is None]
+    fitted = {one.training.key: one for one in at_once(fitted_and_scored, missing)}
+    made = []
+    for training, version in zip(trainings, there, strict=True):
+        if version is None:
+            made.append((registered(warehouse, registry, fitted[training.key]), True))
+        else:
+            note(warehouse, version, registry.manifest(version))
+            made.append((version, False))
+    return made
+
+
+def fitted_and_scored(training: Training) -> Fitted:
+    """All of a training that Spark does."""
     counts = counts_of(training)
     model = fit(training.train_rows, training.estimator, training.inputs, training.project.predicted.key)
-    scored = score_holdout(training, model)
+    return Fitted(training, counts, model, score_holdout(training, model))
+
+
+def registered(warehouse: Warehouse, registry: Registry, fitted: Fitted) -> ModelVersion:
+    """Logs a model and registers it, which makes its training complete."""
+    training, found = fitted.training, fitted.scored.evaluation
     with registry.run(f"{training.name} as of {training.as_of}", training.key) as run_id:
-        source, digest = registry.log_model(model, signature(training), requirements(training))
-        manifest = manifest_of(training, counts, digest, scored, parent(registry, training.name))
-        log_run(warehouse, training, manifest, scored.evaluation)
+        source, digest = registry.log_model(fitted.model, signature(training), requirements(training))
+        ancestor = parent(registry, training.name)
+        manifest = manifest_of(training, fitted.counts, digest, fitted.scored, ancestor)
+        log_run(warehouse, training, manifest, found)
         made = registry.register(
             training.name, source, run_id, training.key, digest, manifest, training.project.description
         )
     note(warehouse, made, manifest)
-    append_evaluation(warehouse, training.subject(made.version, digest), training.project.evaluation, scored.evaluation)
-    return made, True
+    append_evaluation(warehouse, training.subject(made.version, digest), training.project.evaluation, found)
+    return made
 
 
 def evaluation_of(

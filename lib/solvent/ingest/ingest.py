@@ -1,0 +1,276 @@
+"""From landing files into append-only Delta sources.
+
+A batch is the set of files of a source not seen before; its name is the digest of their names and contents. It is done in steps, each of
+which happens at most once however often it is tried: all files are read and judged; they are noted (ingest_files), which claims them
+against other runs; bad rows go to quarantine and good rows to the source; the counts go to ingest_batches, whose row makes the batch
+complete. A killed run is finished by the next. Sources do not depend on each other, and are taken in at the same time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+
+from pyspark.sql import DataFrame, Row
+from pyspark.sql import functions as F
+
+from solvent.config.base import digest_of
+from solvent.config.expressions import Column
+from solvent.config.model import Project, Source
+from solvent.errors import IngestError
+from solvent.ingest.landing import LandingFile, check_heads, landing_files, listing
+from solvent.ingest.rows import judged, raw_rows, sorted_out
+from solvent.session import SPARK_ERRORS, at_once
+from solvent.tables.digest import Content, contents_of
+from solvent.tables.sources import BATCH, BATCH_COLUMNS, BATCHES, FILE, source_table
+from solvent.tables.warehouse import Warehouse
+
+FILES, QUARANTINE = "ingest_files", "quarantine"
+FILE_COLUMNS = (
+    Column("source", "STRING"),
+    Column("batch", "STRING"),
+    Column("sequence", "BIGINT"),
+    Column("file", "STRING"),
+    Column("bytes", "BIGINT"),
+    Column("modified", "TIMESTAMP"),
+    Column("sha256", "STRING"),
+)
+QUARANTINE_COLUMNS = (
+    Column("source", "STRING"),
+    Column("batch", "STRING"),
+    Column("file", "STRING"),
+    Column("reason", "STRING"),
+    Column("raw", "STRING"),
+)
+BATCH_NAMES = [column.name for column in BATCH_COLUMNS]
+FATES = ("accepted", "quarantined", "duplicate")
+
+Seen = Mapping[str, Mapping[str, Row]]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What became of the files of a batch: rows_in = accepted + quarantined + duplicates."""
+
+    source: str
+    files: int
+    rows_in: int
+    accepted: int
+    quarantined: int
+    duplicates: int
+    version: int
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """Files of a source to take in: the batch they make, its number among those of the source, and the content before it."""
+
+    name: str
+    source: Source
+    folder: str
+    files: Sequence[LandingFile]
+    batch: str
+    sequence: int
+    before: Content
+
+
+@dataclass(frozen=True)
+class Sifted:
+    """The rows of an arrival with their fates, cached; how many have which fate; and the content of those accepted."""
+
+    arrival: Arrival
+    rows: DataFrame
+    counts: Mapping[str, int]
+    content: Content
+
+
+def ingest(warehouse: Warehouse, project: Project, landing: str) -> list[Batch]:
+    """Brings every new landing file of a project into its sources.
+
+    Args:
+        warehouse: The project's tables.
+        project: Declares the sources.
+        landing: The folder that holds one folder per source.
+
+    Returns:
+        The batches taken in now, in the alphabetical order of sources; none if there is nothing new.
+
+    Raises:
+        IngestError: If a file cannot be read as its source declares, or has changed since it was ingested. Nothing is ingested then.
+    """
+    folders = {
+        name: f"{landing.rstrip('/')}/{source.landing.folder or name}"
+        for name, source in sorted(project.sources.items())
+    }
+    seen = rows_by(warehouse, FILES, project, "file")
+    files = landing_files(warehouse, folders, listing(warehouse, landing), seen)
+    refuse_changed(folders, files, seen)
+    done = rows_by(warehouse, BATCHES, project, "batch")
+    batches = []
+    left = [one for name in folders for one in left_by_killed(project, name, folders[name], files[name], seen, done)]
+    for arrival in left:
+        batches += take_in(warehouse, [arrival], entries_in(done))
+        done = rows_by(warehouse, BATCHES, project, "batch")
+    new = [
+        arrival_of(project, name, folders[name], unseen, done)
+        for name in folders
+        if (unseen := [file for file in files[name] if file.file not in seen[name]])
+    ]
+    if new:
+        create_tables(warehouse, project)
+        paths = {f"{one.folder}/{file.file}": one.name for one in new for file in one.files}
+        empty = [f"{one.folder}/{file.file}" for one in new for file in one.files if not file.bytes]
+        check_heads(warehouse, project.sources, paths, empty)
+        noted = len({row["batch"] for rows in seen.values() for row in rows.values()})
+        batches += take_in(warehouse, new, entries_in(done), noted)
+    return batches
+
+
+def entries_in(ledger: Seen) -> int:
+    """How many rows a ledger has."""
+    return sum(len(rows) for rows in ledger.values())
+
+
+def create_tables(warehouse: Warehouse, project: Project) -> None:
+    """Makes the tables that are not there; a source that is there must be the one declared."""
+    tables = {FILES: FILE_COLUMNS, BATCHES: BATCH_COLUMNS, QUARANTINE: QUARANTINE_COLUMNS}
+    for name, source in sorted(project.sources.items()):
+        tables[source_table(name)] = (*source.columns, Column(BATCH, "STRING"), Column(FILE, "STRING"))
+    at_once(lambda table: warehouse.create(table, tables[table]), list(tables))
+
+
+def rows_by(warehouse: Warehouse, ledger: str, project: Project, key: str) -> dict[str, dict[str, Row]]:
+    """The rows of a ledger by source and key; none where there is no ledger yet."""
+    found: dict[str, dict[str, Row]] = {name: {} for name in project.sources}
+    if warehouse.exists(ledger):
+        for row in warehouse.read(ledger).collect():
+            found.setdefault(row["source"], {})[row[key]] = row
+    return found
+
+
+def refuse_changed(folders: Mapping[str, str], files: Mapping[str, Sequence[LandingFile]], seen: Seen) -> None:
+    """Refuses files that are not what they were when they were ingested."""
+    for name, folder in folders.items():
+        for file in files[name]:
+            row = seen[name].get(file.file)
+            if row is not None and row["sha256"] != file.sha256:
+                raise IngestError(
+                    f"{folder}/{file.file}: has changed since it was ingested (SHA-256 was {row['sha256'][:12]}, is "
+                    f"{file.sha256[:12]}); restore it, and land corrections as a new file"
+                )
+
+
+def left_by_killed(
+    project: Project, name: str, folder: str, files: Sequence[LandingFile], seen: Seen, done: Seen
+) -> list[Arrival]:
+    """The arrivals of a source that were noted and not completed."""
+    found = []
+    for batch in sorted({row["batch"] for row in seen[name].values() if row["batch"] not in done[name]}):
+        noted = {file for file, row in seen[name].items() if row["batch"] == batch}
+        missing = sorted(noted - {file.file for file in files})
+        if missing:
+            raise IngestError(
+                f"{folder}/{missing[0]}: is gone, and its ingestion was not finished; restore it and run again"
+            )
+        found.append(arrival_of(project, name, folder, [file for file in files if file.file in noted], done))
+    return found
+
+
+def arrival_of(project: Project, name: str, folder: str, files: Sequence[LandingFile], done: Seen) -> Arrival:
+    """Files as the next batch of their source."""
+    files = sorted(files, key=lambda file: file.file)
+    batch = hashlib.sha256("\n".join(f"{name} {file.file} {file.sha256}" for file in files).encode()).hexdigest()
+    before = reduce(Content.__add__, (Content.parse(row["content"]) for row in done[name].values()), Content())
+    return Arrival(name, project.sources[name], folder, files, batch, len(done[name]) + 1, before)
+
+
+def take_in(warehouse: Warehouse, arrivals: Sequence[Arrival], done: int, noted: int | None = None) -> list[Batch]:
+    """Takes in one arrival of each source, whatever part of it was done before.
+
+    Args:
+        warehouse: The project's tables.
+        arrivals: What to take in; all of it is read before anything is written.
+        done: How many batches were complete before.
+        noted: How many batches were noted before; None if these are noted already.
+    """
+    cached: list[DataFrame] = []
+    try:
+        sifted = at_once(lambda arrival: sift(warehouse, arrival, cached), arrivals)
+        if noted is not None:
+            note(warehouse, arrivals, noted)
+        entries = at_once(lambda one: stored(warehouse, one), sifted)
+    finally:
+        for rows in cached:
+            rows.unpersist()
+    ledger = warehouse.frame(entries, BATCH_COLUMNS[:-1]).withColumn("ingested_at", F.current_timestamp())
+    warehouse.append(BATCHES, ledger, digest_of([one.batch for one in arrivals]), turn=done)
+    return [batch_of(one, entry) for one, entry in zip(sifted, entries, strict=True)]
+
+
+def note(warehouse: Warehouse, arrivals: Sequence[Arrival], noted: int) -> None:
+    """Enters the files of arrivals, which claims them: of two runs at the same time, one goes on."""
+    notes = [
+        (one.name, one.batch, one.sequence, file.file, file.bytes, file.modified, file.sha256)
+        for one in arrivals
+        for file in one.files
+    ]
+    warehouse.append_rows(FILES, notes, FILE_COLUMNS, digest_of([one.batch for one in arrivals]), turn=noted)
+
+
+def sift(warehouse: Warehouse, arrival: Arrival, cached: list[DataFrame]) -> Sifted:
+    """Reads and judges all rows of an arrival, in one pass; what it caches is added to cached."""
+    source = arrival.source
+    names = [column.name for column in source.columns]
+    earlier = warehouse.read(source_table(arrival.name)).where(F.col(BATCH) != arrival.batch)
+    raw = raw_rows(warehouse, source, arrival.folder, arrival.files)
+    rows = sorted_out(judged(raw, source), source, earlier).persist()
+    cached.append(rows)
+    fates = [F.count_if(F.col("_fate") == fate) for fate in FATES]
+    try:
+        content, counts = contents_of(rows, names, *fates, among=F.col("_fate") == "accepted")
+    except SPARK_ERRORS as error:
+        raise unreadable(error, arrival) from None
+    return Sifted(arrival, rows, {fate: int(str(count)) for fate, count in zip(FATES, counts, strict=True)}, content)
+
+
+def unreadable(error: Exception, arrival: Arrival) -> Exception:
+    """The user's error behind a failed read, or the failure itself."""
+    text = str(error)
+    named = [file.file for file in arrival.files if file.file in text]
+    if "FAILED_READ_FILE" in text or "EOFException" in text or "ZipException" in text or "Unexpected end" in text:
+        where = f"{arrival.folder}/{named[0]}" if named else arrival.folder
+        return IngestError(f"{where}: cannot be read to its end, it is cut off or damaged; land it again whole")
+    return error
+
+
+def stored(warehouse: Warehouse, sifted: Sifted) -> tuple[object, ...]:
+    """Appends refused rows to quarantine and accepted ones to the source; the entry for the ledger, but for its time."""
+    arrival, rows = sifted.arrival, sifted.rows
+    if sifted.counts["quarantined"]:
+        refused = rows.where(F.col("_fate") == "quarantined").select(
+            F.lit(arrival.name).alias("source"),
+            F.lit(arrival.batch).alias("batch"),
+            F.col(FILE).alias("file"),
+            F.col("_reason").alias("reason"),
+            F.col("_raw").alias("raw"),
+        )
+        warehouse.append(QUARANTINE, refused, arrival.batch)
+    table, columns = source_table(arrival.name), [column.name for column in arrival.source.columns]
+    good = rows.where(F.col("_fate") == "accepted").select(*columns, F.lit(arrival.batch).alias(BATCH), FILE)
+    version = warehouse.at(table, warehouse.append(table, good, arrival.batch))
+    counts = [sifted.counts[fate] for fate in FATES]
+    return (
+        *(arrival.name, arrival.batch, arrival.sequence, sum(counts), *counts),
+        *(version.id, version.version, version.timestamp),
+        *(sifted.content.text, (arrival.before + sifted.content).text),
+    )
+
+
+def batch_of(sifted: Sifted, entry: Sequence[object]) -> Batch:
+    """A batch as its ledger entry has it."""
+    accepted, quarantined, duplicates = (sifted.counts[fate] for fate in FATES)
+    rows_in = accepted + quarantined + duplicates
+    version = int(str(entry[BATCH_NAMES.index("version")]))
+    return Batch(sifted.arrival.name, len(sifted.arrival.files), rows_in, accepted, quarantined, duplicates, version)

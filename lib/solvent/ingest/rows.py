@@ -1,0 +1,114 @@
+"""Rows of landing files as text, judged against their source's declaration, and each row's fate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from solvent.config.model import Source
+from solvent.ingest.landing import LandingFile
+from solvent.tables.digest import row_hash
+from solvent.tables.sources import FILE
+from solvent.tables.warehouse import Warehouse
+
+CORRUPT = "_corrupt"
+
+
+def raw_rows(warehouse: Warehouse, source: Source, folder: str, files: Sequence[LandingFile]) -> DataFrame:
+    """The rows of files as text: every column STRING, _raw STRING, _corrupt STRING, _file STRING."""
+    schema = ", ".join(f"`{column.name}` STRING" for column in source.columns)
+    reader = warehouse.spark.read.format(source.landing.format).schema(f"{schema}, {CORRUPT} STRING")
+    for key, value in source.landing.options.items():
+        reader = reader.option(key, str(value).lower() if isinstance(value, bool) else str(value))
+    # A wrong header was refused before; columns are by position.
+    reader = (
+        reader.option("mode", "PERMISSIVE").option("columnNameOfCorruptRecord", CORRUPT).option("enforceSchema", True)
+    )
+    rows = reader.load([f"{folder}/{file.file}" for file in files])
+    name = F.regexp_replace(F.col("_metadata.file_path"), "^.*" + regex_quoted(f"{folder.split('://', 1)[-1]}/"), "")
+    texts = [F.col(f"`{column.name}`") for column in source.columns]
+    values = F.to_csv(F.struct(*texts)) if source.landing.format == "csv" else F.to_json(F.struct(*texts))
+    return rows.select(
+        *texts, CORRUPT, F.coalesce(F.col(CORRUPT), values).alias("_raw"), F.url_decode(name).alias(FILE)
+    )
+
+
+def regex_quoted(text: str) -> str:
+    """A text that matches itself."""
+    return r"\Q" + text + r"\E"
+
+
+def judged(raw: DataFrame, source: Source) -> DataFrame:
+    """Rows by their declared types, with the reason why a row cannot be accepted, or null."""
+    typed = {column.name: F.expr(f"try_cast(`{column.name}` AS {column.type})") for column in source.columns}
+    reasons: list[Column] = [
+        F.when(F.col(CORRUPT).isNotNull(), F.lit("does not parse: another number of values than columns"))
+    ]
+    for column in source.columns:
+        text, value = F.col(f"`{column.name}`"), typed[column.name]
+        bad = text.isNotNull() & value.isNull()
+        reasons.append(F.when(bad, F.concat(F.lit(f"{column.name}: not {column.type}: "), F.substring(text, 1, 80))))
+        if not column.nullable:
+            why = "key" if column.name in source.key else "required"
+            reasons.append(F.when(text.isNull(), F.lit(f"{column.name}: {why} is missing")))
+    values = raw.select(
+        *(typed[column.name].alias(column.name) for column in source.columns),
+        "_raw",
+        FILE,
+        F.coalesce(*reasons).alias("_reason"),
+    )
+    return expected(values, source)
+
+
+def expected(values: DataFrame, source: Source) -> DataFrame:
+    """Adds what breaks an expectation, or has no time, to the reasons."""
+    # Only rows that parse have values to derive from; under ANSI mode an expression over others may fail.
+    sound = F.col("_reason").isNull()
+    reasons = [F.col("_reason")]
+    for name, condition in source.expect.items():
+        broken = F.when(sound, ~F.coalesce(F.expr(condition), F.lit(False)))
+        reasons.append(F.when(broken, F.lit(f"expectation {name} does not hold: {condition}")))
+    # A fact whose times cannot be told would be seen by every feature or by none.
+    for name, expression in source.derive.items():
+        values = values.withColumn(name, F.when(sound, F.expr(expression)))
+    for time, expression in {"event_time": source.event_time, "available_time": source.available_time}.items():
+        untold = F.when(sound, F.expr(expression).isNull())
+        reasons.append(F.when(untold, F.lit(f"{time} cannot be told: {expression} is null")))
+    return values.withColumn("_reason", F.coalesce(*reasons)).drop(*source.derive)
+
+
+def sorted_out(rows: DataFrame, source: Source, stored: DataFrame) -> DataFrame:
+    """Each row's fate: "accepted", "duplicate" (same key and values are there or came before) or "quarantined".
+
+    Args:
+        rows: Judged rows.
+        source: Declares the key.
+        stored: Rows of the source from earlier batches.
+
+    Returns:
+        rows with _fate STRING and _reason STRING.
+    """
+    names = [column.name for column in source.columns]
+    rows = rows.withColumn("_hash", row_hash(rows, names))
+    there = stored.select(*source.key, row_hash(stored, names).alias("_there"))
+    # The least file and hash wins, so that the outcome does not depend on the order of rows.
+    same_key = Window.partitionBy(*source.key, F.col("_reason").isNull()).orderBy(FILE, "_hash")
+    ranked = (
+        rows.join(there, list(source.key), "left")
+        .withColumn("_first", F.first("_hash").over(same_key))
+        .withColumn("_rank", F.row_number().over(same_key))
+    )
+    kept = F.coalesce(F.col("_there"), F.col("_first"))
+    is_first = F.col("_there").isNull() & (F.col("_rank") == 1)
+    fate = (
+        F.when(F.col("_reason").isNotNull(), F.lit("quarantined"))
+        .when(is_first, F.lit("accepted"))
+        .when(F.col("_hash") == kept, F.lit("duplicate"))
+        .otherwise(F.lit("quarantined"))
+    )
+    conflict = F.lit(f"conflict: another row has the same {', '.join(source.key)} and other values")
+    return ranked.withColumn("_fate", fate).withColumn(
+        "_reason", F.coalesce(F.col("_reason"), F.when(F.col("_fate") == "quarantined", conflict))
+    )
