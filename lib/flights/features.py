@@ -82,7 +82,7 @@ def weather_at_origin(rows: DataFrame, sources: Mapping[str, DataFrame]) -> Data
 
 
 @feature_group(
-    sources={"planes": ["tailnum", "year", "seats", "engines"]},
+    sources={"planes": ["tailnum", "year", "seats"]},
     features=[
         Feature("plane_age_years", "int", "Years since the plane was built", 0),
         Feature("plane_seats", "int", "Seats of the plane", 0),

@@ -17,10 +17,11 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
+from solvent.config.base import closest
 from solvent.config.environment import Environment, load_environment
 from solvent.config.estimator import Estimator
 from solvent.config.model import Project, load_project
-from solvent.errors import EvaluationError, RefusedError, RegistryError
+from solvent.errors import ConfigurationError, EvaluationError, FeatureError, RefusedError, RegistryError
 from solvent.evaluation import ALL, Evaluation, require_known
 from solvent.features import FeatureGroup, load_groups
 from solvent.features.table import FeatureBuild, build_features, columns_of, declared, read_build
@@ -58,15 +59,31 @@ def load_settings(project: str, environment: str, root: Path) -> Settings:
     """Reads and checks all that can be checked without Spark and without data.
 
     Raises:
-        ConfigurationError: If a file is wrong.
-        FeatureError: If a feature group is not there, or features and slices do not fit together.
-        EvaluationError: If a metric does not exist.
+        ConfigurationError: If a file is wrong, or names features, sources, slices or metrics that are not there.
     """
     found, where = load_project(project, root), load_environment(environment, root)
-    groups = load_groups(found.features)
-    columns_of(found, groups)
-    require_known(found.model.kind, found.evaluation.metrics)
+    try:
+        require_known(found.model.kind, found.evaluation.metrics)
+        groups = load_groups(found.features)
+        columns_of(found, groups)
+        require_sources(found, groups)
+    except (EvaluationError, FeatureError) as error:
+        raise ConfigurationError(f"{root / 'conf' / project / 'model.yml'}: {error}") from None
     return Settings(root, found, where, groups)
+
+
+def require_sources(project: Project, groups: Sequence[FeatureGroup]) -> None:
+    """Refuses groups that read sources or columns the project does not declare."""
+    for group in groups:
+        for source, columns in group.sources.items():
+            if source not in project.sources:
+                raise FeatureError(f"{group.name}: reads the source '{source}'; {closest(source, project.sources)}")
+            known = (*project.sources[source].names, "event_time", "available_time")
+            for column in columns:
+                if column not in known:
+                    raise FeatureError(
+                        f"{group.name}: reads '{column}' of the source {source}; {closest(column, known)}"
+                    )
 
 
 class Run:

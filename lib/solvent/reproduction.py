@@ -13,7 +13,6 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import git
 import yaml
 from pyspark.sql import SparkSession
 
@@ -164,7 +163,9 @@ def reproduce_elsewhere(environment: Environment, manifest: Manifest, version: M
     with worktree(root, manifest, version) as folder, tempfile.TemporaryDirectory(prefix="solvent-") as scratch:
         # Its paths are absolute, so that it means the same from the worktree.
         resolved = Path(scratch) / f"{environment.name}.yml"
-        resolved.write_text(yaml.safe_dump(environment.model_dump(mode="json", by_alias=True, exclude_none=True)))
+        resolved.write_text(
+            yaml.safe_dump(environment.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"name"}))
+        )
         command = [
             *(sys.executable, "-m", "solvent.cli", "--root", str(folder), "reproduce", "--here"),
             *("--project", manifest["project"], "--environment", str(resolved), "--model", str(version.version)),
@@ -183,6 +184,9 @@ def worktree(root: Path, manifest: Manifest, version: ModelVersion) -> Iterator[
     commit = manifest["commit"]["hash"]
     if commit is None:
         raise IntegrityError(f"{version}: its manifest names no commit, so that its code cannot be had")
+    # Importing it fails where there is no git, and only here is it needed.
+    import git
+
     try:
         repository = git.Repo(root, search_parent_directories=True)
     except (git.InvalidGitRepositoryError, git.NoSuchPathError):

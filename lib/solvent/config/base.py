@@ -27,7 +27,7 @@ UNITS = {
 class Frozen(BaseModel):
     """A configuration object."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 def to_duration(text: Any) -> timedelta:
@@ -51,7 +51,20 @@ def duration_text(duration: timedelta) -> str:
 Duration = Annotated[timedelta, BeforeValidator(to_duration), PlainSerializer(duration_text)]
 # Lists in YAML; strict validation takes no list for a tuple.
 Item = TypeVar("Item")
-Items = Annotated[tuple[Item, ...], BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value)]
+
+
+def as_items(value: Any) -> Any:
+    """A list as a tuple; a word given twice is refused."""
+    if not isinstance(value, list | tuple):
+        return value
+    words = [one for one in value if isinstance(one, str)]
+    twice = sorted({one for one in words if words.count(one) > 1})
+    if twice:
+        raise ValueError(f"names '{twice[0]}' twice")
+    return tuple(value)
+
+
+Items = Annotated[tuple[Item, ...], BeforeValidator(as_items)]
 
 
 def closest(found: str, known: Iterable[str]) -> str:
@@ -69,6 +82,8 @@ class StrictLoader(yaml.SafeLoader):
         seen: set[Any] = set()
         for key_node, _ in node.value:
             key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, Hashable):
+                raise yaml.MarkedYAMLError(problem="a key is not a word", problem_mark=key_node.start_mark)
             if key in seen:
                 raise yaml.MarkedYAMLError(problem=f"the key '{key}' is given twice", problem_mark=key_node.start_mark)
             seen.add(key)

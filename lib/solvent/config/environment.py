@@ -45,6 +45,14 @@ class MLflow(Frozen):
     registry_uri: str | None = None
     artifacts: str | None = None
 
+    @field_validator("tracking_uri", "registry_uri")
+    @classmethod
+    def is_an_address(cls, uri: str | None) -> str | None:
+        """Refuses a folder, which is MLflow's store of files and means another one wherever a command is run."""
+        if uri is not None and "://" not in uri and uri not in ("databricks", "databricks-uc"):
+            raise ValueError("give an address, such as sqlite:///var/mlflow.db, or databricks")
+        return uri
+
 
 class Spark(Frozen):
     """How a session is made where none exists: master, a folder of jars, and settings."""
@@ -54,15 +62,20 @@ class Spark(Frozen):
     settings: dict[str, str | int | float | bool] = {}
 
 
-class Environment(Frozen):
-    """A validated environment file; its paths are absolute."""
+class Places(Frozen):
+    """An environment file."""
 
-    name: str
     tables: Tables
     landing: str
     reports: str
     mlflow: MLflow
     spark: Spark = Spark()
+
+
+class Environment(Places):
+    """A validated environment file and its name; its paths are absolute."""
+
+    name: str
 
 
 def load_environment(name: str, root: Path) -> Environment:
@@ -76,21 +89,19 @@ def load_environment(name: str, root: Path) -> Environment:
         ConfigurationError: If it is missing or wrong.
     """
     path = Path(name) if name.endswith((".yml", ".yaml")) else root / "conf" / "environments" / f"{name}.yml"
-    found = validated(Environment, {"name": path.stem, **read_yaml(path)}, path)
-    return found.model_copy(
-        update={
-            "tables": found.tables.model_copy(update={"path": absolute(found.tables.path, root)}),
-            "landing": absolute(found.landing, root),
-            "reports": absolute(found.reports, root),
-            "mlflow": found.mlflow.model_copy(
-                update={
-                    "tracking_uri": absolute_uri(found.mlflow.tracking_uri, root),
-                    "registry_uri": absolute_uri(found.mlflow.registry_uri, root),
-                    "artifacts": absolute(found.mlflow.artifacts, root),
-                }
-            ),
-            "spark": found.spark.model_copy(update={"jars": absolute(found.spark.jars, root)}),
-        }
+    found = validated(Places, read_yaml(path), path)
+    mlflow = {
+        "tracking_uri": absolute_uri(found.mlflow.tracking_uri, root),
+        "registry_uri": absolute_uri(found.mlflow.registry_uri, root),
+        "artifacts": absolute(found.mlflow.artifacts, root),
+    }
+    return Environment(
+        name=path.stem,
+        tables=found.tables.model_copy(update={"path": absolute(found.tables.path, root)}),
+        landing=str(absolute(found.landing, root)),
+        reports=str(absolute(found.reports, root)),
+        mlflow=found.mlflow.model_copy(update=mlflow),
+        spark=found.spark.model_copy(update={"jars": absolute(found.spark.jars, root)}),
     )
 
 

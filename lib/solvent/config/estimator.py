@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import inspect
+import math
 from typing import Any, Literal, Self
 
 import pyspark.ml
@@ -14,7 +16,20 @@ from solvent.config.base import Frozen, closest
 PACKAGES = ("pyspark.ml.classification", "pyspark.ml.regression")
 # Set by the job itself: the columns by its Pipeline, the seed by its own key.
 KEPT = frozenset(
-    {"featuresCol", "labelCol", "predictionCol", "probabilityCol", "rawPredictionCol", "leafCol", "varianceCol", "seed"}
+    {
+        *(
+            "featuresCol",
+            "labelCol",
+            "predictionCol",
+            "probabilityCol",
+            "rawPredictionCol",
+            "leafCol",
+            "varianceCol",
+            "seed",
+        ),
+        # Training rows have key, features and label, and none of these.
+        *("weightCol", "validationIndicatorCol", "offsetCol", "censorCol", "quantilesCol"),
+    }
 )
 
 
@@ -65,13 +80,18 @@ class Estimator(Frozen):
             and not one.startswith("_")
             # A composite takes another estimator, which has no form in YAML.
             and not hasattr(found, "classifier")
+            and not inspect.isabstract(found)
         ]
         if name not in known:
             raise ValueError(f"estimator: '{self.estimator}' is not an estimator; {closest(name, known)}")
+        if self.kind == "binary" and not hasattr(self.type, "probabilityCol"):
+            raise ValueError(f"estimator: {name} gives no probabilities, which predictions and their metrics are")
         allowed = {one: found for one, found in class_params(self.type).items() if one not in KEPT}
         for param, value in self.params.items():
             if param not in allowed:
                 raise ValueError(f"params.{param}: {name} has no such parameter; {closest(param, allowed)}")
+            if isinstance(value, float) and not math.isfinite(value):
+                raise ValueError(f"params.{param}: found {value}; a finite number is expected")
             try:
                 allowed[param].typeConverter(value)
             except TypeError as error:

@@ -24,6 +24,22 @@ PRIMITIVES = (
     "DATE",
     "TIMESTAMP",
 )
+# They depend on more than the row: on the clock, on chance, or on where the row is.
+UNSTABLE = frozenset(
+    {
+        *("rand", "randn", "random", "randstr", "uniform", "shuffle", "uuid", "generate_uuid"),
+        *(
+            "now",
+            "current_timestamp",
+            "current_timestamp_l_t_z",
+            "localtimestamp",
+            "current_date",
+            "curdate",
+            "current_time",
+        ),
+        *("monotonically_increasing_id", "spark_partition_id", "input_file_name", "current_user", "unix_timestamp_now"),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -50,8 +66,10 @@ def parse_columns(ddl: str) -> tuple[Column, ...]:
         table = sqlglot.parse_one(f"CREATE TABLE t ({ddl})", dialect="spark")
     except SqlglotError as error:
         raise ValueError(f"is not a list of columns: {first_line(error)}") from None
+    if not isinstance(table.this, exp.Schema) or table.args.get("properties") or ";" in ddl or "--" in ddl:
+        raise ValueError("is not a list of columns")
     columns = []
-    for definition in table.find_all(exp.ColumnDef):
+    for definition in table.this.expressions:
         kind = definition.args.get("kind")
         type_name = kind.sql("spark").replace(" ", "") if kind is not None else ""
         if type_name.split("(")[0] not in PRIMITIVES:
@@ -60,7 +78,7 @@ def parse_columns(ddl: str) -> tuple[Column, ...]:
             )
         not_null = any(isinstance(one.kind, exp.NotNullColumnConstraint) for one in definition.constraints)
         columns.append(Column(definition.name, type_name, not not_null))
-    names = [column.name for column in columns]
+    names = [column.name.lower() for column in columns]
     twice = {name for name in names if names.count(name) > 1}
     if twice or not columns:
         raise ValueError(f"column {', '.join(sorted(twice))} is declared twice" if twice else "declares no column")
@@ -77,8 +95,13 @@ def columns_used(expression: str) -> set[str]:
         parsed = sqlglot.parse_one(f"SELECT {expression}", dialect="spark")
     except SqlglotError as error:
         raise ValueError(f"is not a Spark SQL expression: {first_line(error)}") from None
-    if not isinstance(parsed, exp.Select) or len(parsed.expressions) != 1 or parsed.args.get("from"):
+    clauses = [name for name, value in parsed.args.items() if value and name != "expressions"]
+    if not isinstance(parsed, exp.Select) or len(parsed.expressions) != 1 or clauses or parsed.find(exp.Star):
         raise ValueError("is not one Spark SQL expression")
+    for call in parsed.find_all(exp.Func):
+        name = (call.name if isinstance(call, exp.Anonymous) else call.sql_name()).lower()
+        if name in UNSTABLE:
+            raise ValueError(f"calls {name}, which gives another value each time; use what is in the row")
     return {column.name for column in parsed.find_all(exp.Column)}
 
 

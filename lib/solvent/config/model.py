@@ -14,7 +14,7 @@ from pydantic import Field, field_validator, model_validator
 from solvent.config.base import Duration, Frozen, Items, closest, digest_of, read_yaml, validated
 from solvent.config.environment import NAME
 from solvent.config.estimator import Estimator
-from solvent.config.expressions import Column, check_expression, parse_columns
+from solvent.config.expressions import Column, check_expression, columns_used, parse_columns
 from solvent.errors import ConfigurationError
 
 IMPORT_PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
@@ -284,6 +284,8 @@ def unknown_sources(project: Project) -> Iterator[str]:
     for name in prediction.known:
         if name not in project.predicted.names:
             yield f"prediction.known: '{name}' is not a column of {prediction.source}; {closest(name, project.predicted.names)}"
+    if columns_used(prediction.label.value) <= set(prediction.known):
+        yield "prediction.known: holds all that the label is made of, so that features could read it; leave out what comes later"
     for name in project.predicted.key:
         if name not in prediction.known:
             yield f"prediction.known: lacks '{name}' of the key of {prediction.source}"

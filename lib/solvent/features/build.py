@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame
 
 from solvent.errors import FeatureError
 from solvent.features.group import FeatureGroup
+from solvent.session import cause
 
 TIMES = ("event_time", "available_time")
 
@@ -37,10 +39,18 @@ def added(rows: DataFrame, group: FeatureGroup, sources: Mapping[str, DataFrame]
     if there:
         raise FeatureError(f"{group.name}: adds {there[0]}, but rows have a column of that name; rename the feature")
     given = {source: declared_facts(group, source, sources) for source in group.sources}
-    result = group.compute(rows, given)
+    try:
+        result = group.compute(rows, given)
+        found_schema = result.schema
+    except AnalysisException as error:
+        raise FeatureError(f"{group.name}: {cause(error)}; it may read what it declares, and nothing else") from None
+    except KeyError as error:
+        raise FeatureError(
+            f"{group.name}: reads {error}, which it does not declare; it declares: {', '.join(given) or 'none'}"
+        ) from None
     expected = {field.name: field.dataType.simpleString() for field in rows.schema}
     expected.update({feature.name: feature.type for feature in group.features})
-    found = {field.name: field.dataType.simpleString() for field in result.schema}
+    found = {field.name: field.dataType.simpleString() for field in found_schema}
     for name in [*expected, *found]:
         if found.get(name) != expected.get(name):
             raise FeatureError(

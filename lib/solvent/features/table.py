@@ -186,8 +186,11 @@ def narrowed(
     return recent.where(F.col("available_time") >= F.lit(since - longest))
 
 
-def require_rows(project: Project, facts: DataFrame, windows: Intervals) -> None:
+def require_rows(project: Project, facts: DataFrame, windows: Intervals) -> int:
     """Refuses windows without rows, before anything is written.
+
+    Returns:
+        How many rows there are to predict.
 
     Raises:
         FeatureError: Naming the window, and the prediction times there are.
@@ -198,8 +201,8 @@ def require_rows(project: Project, facts: DataFrame, windows: Intervals) -> None
     found = facts.agg(
         F.count_if(in_train).alias("train"),
         F.count_if(in_holdout).alias("holdout"),
-        F.min(time).alias("first"),
-        F.max(time).alias("last"),
+        F.min(time).cast("string").alias("first"),
+        F.max(time).cast("string").alias("last"),
     ).collect()[0]
     for window, start, end in (
         ("train", windows.train_start, windows.holdout_start),
@@ -211,6 +214,7 @@ def require_rows(project: Project, facts: DataFrame, windows: Intervals) -> None
                 f"the {window} window, {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC, has no rows; source "
                 f"{project.prediction.source} has prediction times {there}: choose another --as-of, or ingest more data"
             )
+    return int(found["train"] + found["holdout"])
 
 
 def build_features(
@@ -245,7 +249,7 @@ def build_features(
         return there, False
     windows = project.windows.at(as_of)
     sources = {pin.source: read_source(warehouse, project.sources[pin.source], pin) for pin in pins}
-    require_rows(project, sources[project.prediction.source], windows)
+    wanted = require_rows(project, sources[project.prediction.source], windows)
     rows = featured(project, groups, sources, windows.train_start, windows.holdout_end)
     columns = columns_of(project, groups)
     table = table_of(columns)
@@ -263,6 +267,11 @@ def build_features(
     written = warehouse.read(table, version).where(F.col("build") == name)
     names = [column.name for column in columns]
     content = content_of(written, names)
+    if content.rows != wanted:
+        raise FeatureError(
+            f"the feature groups gave {content.rows:,} rows for {wanted:,} to predict: one of them drops or repeats rows; join with "
+            '"left", to facts that have each key once'
+        )
     made = FeatureBuild(name, table, current.id, version, content.rows, content.digest(declarations(written, names)))
     note(warehouse, made, windows, pins, as_of, code)
     return made, True

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import reduce
 
 from pyspark.sql import DataFrame
@@ -20,6 +20,7 @@ from solvent.features.build import build
 from solvent.features.group import FeatureGroup
 
 MOST = 1000
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -57,33 +58,35 @@ def truncation_proof(
         FeatureError: If a group does not do what it declares, or there is no row.
     """
     order = F.xxhash64("prediction_time")
-    chosen = rows.select("prediction_time").distinct().orderBy(order, "prediction_time").limit(samples).collect()
-    times = [row["prediction_time"] for row in chosen]
+    chosen = rows.select("prediction_time").distinct().orderBy(order, "prediction_time").limit(samples)
+    # As numbers, because Spark gives a time as the driver's local clock reads, which shows some moments twice.
+    times = [row[0] for row in chosen.select(F.unix_micros("prediction_time")).collect()]
     if not times:
         raise FeatureError("truncation proof: there is no row to prove anything on; choose dates that have some")
     features = [feature.name for group in groups for feature in group.features]
-    with_all = build(rows, groups, sources).where(F.col("prediction_time").isin(times))
+    with_all = build(rows, groups, sources).where(F.unix_micros("prediction_time").isin(times))
     without = reduce(DataFrame.unionByName, [build_until(time, rows, groups, sources) for time in times])
     found = differences(with_all, without, [*key, "prediction_time"], features)
-    ordered = found.orderBy("prediction_time", *key, "feature").limit(MOST).collect()
+    ordered = found.orderBy("prediction_time", *key, "feature").limit(MOST)
     return [
         Leak(
-            row["prediction_time"],
+            EPOCH + timedelta(microseconds=row["_micros"]),
             tuple(row[name] for name in key),
             row["feature"],
             row["with_all"],
             row["without_later"],
         )
-        for row in ordered
+        for row in ordered.withColumn("_micros", F.unix_micros("prediction_time")).collect()
     ]
 
 
 def build_until(
-    time: datetime, rows: DataFrame, groups: Sequence[FeatureGroup], sources: Mapping[str, DataFrame]
+    time: int, rows: DataFrame, groups: Sequence[FeatureGroup], sources: Mapping[str, DataFrame]
 ) -> DataFrame:
-    """The features of the rows of one prediction time, from what was available before it."""
-    until = {name: facts.where(F.col("available_time") < F.lit(time)) for name, facts in sources.items()}
-    return build(rows.where(F.col("prediction_time") == F.lit(time)), groups, until)
+    """The features of the rows of one prediction time, in microseconds since 1970, from what was available before it."""
+    moment = F.timestamp_micros(F.lit(time))
+    until = {name: facts.where(F.col("available_time") < moment) for name, facts in sources.items()}
+    return build(rows.where(F.col("prediction_time") == moment), groups, until)
 
 
 def differences(with_all: DataFrame, without: DataFrame, key: Sequence[str], features: Sequence[str]) -> DataFrame:
@@ -127,6 +130,6 @@ def require_no_leak(
         row = ", ".join(f"{name}={value}" for name, value in zip(key, first.key, strict=True))
         raise FeatureError(
             f"features use facts from after prediction time ({leaking}); for instance {first.feature} of {row} at "
-            f"{first.prediction_time}: {first.with_all}, but {first.without_later} from what was available before; use only facts "
-            "with available_time < prediction_time, as as_of_lookup and trailing_sums do"
+            f"{first.prediction_time:%Y-%m-%d %H:%M:%S}: {first.with_all}, but {first.without_later} from what was available "
+            "before; use only facts with available_time < prediction_time, as as_of_lookup and trailing_sums do"
         )

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-import git
-
 
 @dataclass(frozen=True)
 class Commit:
@@ -21,6 +19,11 @@ class Commit:
 
 def commit_of(root: Path) -> Commit:
     """The commit of the working tree that holds a folder; without hash, and dirty, where there is no git repository."""
+    try:
+        # Importing it fails where there is no git, and what needs no commit works there.
+        import git
+    except ImportError:
+        return Commit(None, None, True)
     try:
         repository = git.Repo(root, search_parent_directories=True)
         commit = repository.head.commit.hexsha

@@ -90,7 +90,8 @@ def judged_one(gate: Gate, one: Measurement, compared: Compared) -> GateResult:
         rival = None
     if rival is None:
         return result(None, False, f"{gate.metric} of the {role} is undefined here")
-    lead = badness(gate.metric, rival) - badness(gate.metric, one.value)
+    # 0.80 - 0.75 is more than 0.05 in binary; a margin is meant in decimals.
+    lead = round(badness(gate.metric, rival) - badness(gate.metric, one.value), 12)
     passed = lead > gate.by if gate.better_than is not None else lead >= -gate.by
     return result(
         rival, passed, f"{one.value:.4f}, {role} {rival:.4f}: {'ahead' if lead >= 0 else 'behind'} by {abs(lead):.4f}"

@@ -22,6 +22,8 @@ PROPERTIES = {
     "delta.deletedFileRetentionDuration": RETENTION,
 }
 RECENT = 30
+# As text, because Spark gives a time as the driver's local clock reads.
+COMMITTED = "date_format(timestamp, \"yyyy-MM-dd'T'HH:mm:ss.SSS'Z'\") AS timestamp"
 
 
 @dataclass(frozen=True)
@@ -78,19 +80,21 @@ class Warehouse:
         try:
             detail = self.spark.sql(f"DESCRIBE DETAIL {self.name(table)}").select("id").collect()
             latest = (
-                self.spark.sql(f"DESCRIBE HISTORY {self.name(table)} LIMIT 1").select("version", "timestamp").collect()
+                self.spark.sql(f"DESCRIBE HISTORY {self.name(table)} LIMIT 1")
+                .selectExpr("version", COMMITTED)
+                .collect()
             )
         except AnalysisException as error:
             if "DELTA_MISSING" in str(error.getCondition()) or "NOT_FOUND" in str(error.getCondition()):
                 return None
             raise
-        return Version(detail[0]["id"], latest[0]["version"], latest[0]["timestamp"].isoformat())
+        return Version(detail[0]["id"], latest[0]["version"], latest[0]["timestamp"])
 
     def at(self, table: str, version: int) -> Version:
         """A version the table has had."""
         detail = self.spark.sql(f"DESCRIBE DETAIL {self.name(table)}").select("id").collect()
         history = self.spark.sql(f"DESCRIBE HISTORY {self.name(table)}").where(F.col("version") == version)
-        return Version(detail[0]["id"], version, history.select("timestamp").collect()[0][0].isoformat())
+        return Version(detail[0]["id"], version, history.selectExpr(COMMITTED).collect()[0][0])
 
     def require(self, table: str) -> Version:
         """The table now.

@@ -125,14 +125,11 @@ def configured(estimator: Estimator) -> Any:
 
 
 def require_values(rows: DataFrame, inputs: Inputs) -> None:
-    """Refuses numbers that are missing in every row, which have no mean."""
-    if not inputs.numbers:
-        return
-    counts = rows.agg(
-        *(F.count(F.nanvl(F.col(f"`{name}`").cast("double"), F.lit(None))).alias(name) for name in inputs.numbers)
-    )
-    found = counts.collect()[0]
-    missing = [name for name in inputs.numbers if not found[name]]
+    """Refuses features that are missing in every row: numbers have no mean then, and categories no values."""
+    there = {name: F.nanvl(F.col(f"`{name}`").cast("double"), F.lit(None)) for name in inputs.numbers}
+    there |= {name: F.col(f"`{name}`") for name in inputs.categories}
+    found = rows.agg(*(F.count(value).alias(name) for name, value in there.items())).collect()[0]
+    missing = [name for name in inputs.names if not found[name]]
     if missing:
         raise TrainingError(
             f"feature {', '.join(missing)}: missing in every training row; look at its function and its sources, or drop it"

@@ -1,0 +1,172 @@
+"""Gates on hand-made evaluations: what passes, what does not, and what is said."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from solvent.config.model import Gate
+from solvent.evaluation import Evaluation, Measurement
+from solvent.evaluation.result import Curves
+from solvent.release import Compared, GateResult, judge
+
+
+def measured(metric: str, value: float | None, *, slice: str = "all", of: str = "all", n: int = 1000) -> Measurement:
+    """A measurement; one without value is undefined."""
+    method = "DeLong" if value is not None else "undefined: there is one class only"
+    return Measurement(slice, of, metric, value, value, value, n, method)
+
+
+def evaluation(*measurements: Measurement) -> Evaluation:
+    return Evaluation(list(measurements), Curves())
+
+
+def decided(gate: dict[str, Any], value: float | None, rival: float | None = None) -> GateResult:
+    """One gate on one value; champion and baseline have the same."""
+    metric = gate["metric"]
+    other = evaluation(measured(metric, rival))
+    (result,) = judge([Gate(**gate)], Compared(evaluation(measured(metric, value)), other, other))
+    return result
+
+
+# All numbers are sums of powers of two, so that equal means equal.
+@pytest.mark.parametrize(
+    ("gate", "value", "rival", "passes"),
+    [
+        ({"metric": "auc", "at_least": 0.75}, 0.875, None, True),
+        ({"metric": "auc", "at_least": 0.75}, 0.75, None, True),
+        ({"metric": "auc", "at_least": 0.75}, 0.7499, None, False),
+        ({"metric": "log_loss", "at_most": 0.5}, 0.25, None, True),
+        ({"metric": "log_loss", "at_most": 0.5}, 0.5, None, True),
+        ({"metric": "log_loss", "at_most": 0.5}, 0.5001, None, False),
+        # More is better
+        ({"metric": "auc", "better_than": "baseline"}, 0.75, 0.5, True),
+        ({"metric": "auc", "better_than": "baseline"}, 0.5, 0.5, False),
+        ({"metric": "auc", "better_than": "baseline"}, 0.5, 0.75, False),
+        ({"metric": "auc", "better_than": "baseline", "by": 0.25}, 0.875, 0.5, True),
+        ({"metric": "auc", "better_than": "baseline", "by": 0.25}, 0.75, 0.5, False),
+        ({"metric": "auc", "not_worse_than": "baseline"}, 0.5, 0.5, True),
+        ({"metric": "auc", "not_worse_than": "baseline"}, 0.4999, 0.5, False),
+        ({"metric": "auc", "not_worse_than": "baseline", "by": 0.25}, 0.5, 0.75, True),
+        ({"metric": "auc", "not_worse_than": "baseline", "by": 0.25}, 0.4999, 0.75, False),
+        # Less is better
+        ({"metric": "log_loss", "better_than": "baseline"}, 0.25, 0.5, True),
+        ({"metric": "log_loss", "better_than": "baseline"}, 0.75, 0.5, False),
+        ({"metric": "log_loss", "better_than": "baseline", "by": 0.25}, 0.25, 0.5, False),
+        ({"metric": "rmse", "not_worse_than": "baseline", "by": 2}, 12.0, 10.0, True),
+        ({"metric": "rmse", "not_worse_than": "baseline", "by": 2}, 12.5, 10.0, False),
+        ({"metric": "r2", "not_worse_than": "baseline"}, -0.5, 0.25, False),
+        # Zero is best
+        ({"metric": "prediction_bias", "better_than": "baseline"}, 0.125, -0.25, True),
+        ({"metric": "prediction_bias", "better_than": "baseline"}, -0.5, 0.25, False),
+        ({"metric": "bias", "not_worse_than": "baseline", "by": 0.25}, -0.75, 0.5, True),
+        ({"metric": "bias", "not_worse_than": "baseline", "by": 0.125}, -0.75, 0.5, False),
+    ],
+)
+def test_a_rule_and_its_margin(gate: dict[str, Any], value: float, rival: float | None, passes: bool) -> None:
+    result = decided(gate, value, rival)
+    assert (result.passed, result.value, result.slice, result.slice_value) == (passes, value, "all", "all")
+    assert result.required == (rival if rival is not None else gate.get("at_least", gate.get("at_most")))
+    for role in ("better_than", "not_worse_than"):
+        if role in gate:
+            assert decided({**gate, role: "champion"}, value, rival).passed == passes
+
+
+@pytest.mark.parametrize(("value", "rival", "by"), [(0.75, 0.80, 0.05), (0.7, 0.9, 0.2)])
+def test_falling_behind_by_exactly_the_margin_passes(value: float, rival: float, by: float) -> None:
+    assert decided({"metric": "auc", "not_worse_than": "champion", "by": by}, value, rival).passed
+
+
+@pytest.mark.parametrize("metric", ["auc", "log_loss", "bias"])
+def test_an_equal_model_is_not_worse_and_not_better(metric: str) -> None:
+    assert decided({"metric": metric, "not_worse_than": "champion"}, 0.3, 0.3).passed
+    assert not decided({"metric": metric, "better_than": "champion"}, 0.3, 0.3).passed
+
+
+def test_the_reason_tells_both_values_and_which_is_ahead() -> None:
+    behind = decided({"metric": "log_loss", "not_worse_than": "champion"}, 0.5, 0.25)
+    assert behind.reason == "0.5000, champion 0.2500: behind by 0.2500"
+    assert behind.rule == "log_loss not worse than the champion"
+    ahead = decided({"metric": "auc", "better_than": "baseline", "by": 0.5}, 0.75, 0.5)
+    assert (ahead.passed, ahead.reason) == (False, "0.7500, baseline 0.5000: ahead by 0.2500")
+    assert decided({"metric": "auc", "at_least": 0.72}, 0.5).reason == "0.5000 < 0.72"
+    assert decided({"metric": "auc", "at_most": 0.72}, 0.5).reason == "0.5000 ≤ 0.72"
+
+
+CHALLENGER = evaluation(
+    measured("auc", 0.9),
+    measured("auc", 0.5, slice="origin", of="EWR", n=100),
+    measured("auc", 0.8, slice="origin", of="JFK", n=99),
+    measured("auc", None, slice="origin", of="(missing)", n=3),
+    measured("auc", 0.1, slice="carrier", of="AA", n=500),
+    measured("log_loss", 0.1, slice="origin", of="EWR", n=100),
+)
+
+
+def by_value(gate: Gate, compared: Compared) -> dict[str, bool]:
+    return {result.slice_value: result.passed for result in judge([gate], compared)}
+
+
+def test_a_slice_is_judged_value_by_value_if_it_has_rows_enough() -> None:
+    compared = Compared(CHALLENGER, None, evaluation())
+
+    def gate(rows: int) -> Gate:
+        return Gate(metric="auc", at_least=0.6, slice="origin", min_rows=rows)
+
+    assert by_value(gate(0), compared) == {"EWR": False, "JFK": True, "(missing)": False}
+    assert by_value(gate(99), compared) == {"EWR": False, "JFK": True}
+    assert by_value(gate(100), compared) == {"EWR": False}
+    assert by_value(Gate(metric="auc", at_least=0.6), compared) == {"all": True}
+
+
+def test_a_gate_that_nothing_has_rows_enough_for_fails() -> None:
+    gates = [Gate(metric="auc", at_least=0.1, slice="origin", min_rows=101)]
+    (result,) = judge(gates, Compared(CHALLENGER, None, evaluation()))
+    assert (result.passed, result.reason) == (False, "no value of origin has 101 rows")
+    (unmeasured,) = judge([Gate(metric="brier", at_most=1)], Compared(CHALLENGER, None, evaluation()))
+    assert (unmeasured.passed, unmeasured.value, unmeasured.slice) == (False, None, "all")
+
+
+def test_an_undefined_value_fails_and_says_why() -> None:
+    for rule in ({"at_least": 0.0}, {"at_most": 1.0}, {"not_worse_than": "champion", "by": 1.0}):
+        result = decided({"metric": "auc", **rule}, None, 0.5)
+        assert (result.passed, result.reason) == (False, "auc is undefined: there is one class only")
+
+
+def test_a_rivals_undefined_or_absent_value_fails() -> None:
+    gate = {"metric": "auc", "not_worse_than": "champion", "by": 1.0}
+    assert decided(gate, 0.5, None).reason == "auc of the champion is undefined here"
+    assert not decided(gate, 0.5, None).passed
+    rules = [Gate(metric="auc", better_than=role, slice="origin", min_rows=99) for role in ("champion", "baseline")]
+    one_origin = evaluation(measured("auc", 0.4, slice="origin", of="EWR"))
+    results = judge(rules, Compared(CHALLENGER, one_origin, one_origin))
+    assert [(one.slice_value, one.passed) for one in results] == [("EWR", True), ("JFK", False)] * 2
+    assert results[1].reason == "auc of the champion is undefined here"
+
+
+def test_without_a_champion_its_gates_pass_and_those_on_the_baseline_do_not_change() -> None:
+    gates = [
+        Gate(metric="auc", better_than="champion", by=0.5),
+        Gate(metric="auc", not_worse_than="champion"),
+        Gate(metric="auc", better_than="baseline"),
+        Gate(metric="auc", at_least=0.95),
+    ]
+    results = judge(gates, Compared(CHALLENGER, None, evaluation(measured("auc", 0.95))))
+    assert [one.passed for one in results] == [True, True, False, False]
+    assert [one.reason for one in results[:2]] == ["there is no champion yet"] * 2
+
+
+def test_a_champion_that_cannot_be_evaluated_fails_its_gates_only() -> None:
+    why = "shop version 3 needs the feature hour, which the present features do not have"
+    gates = [Gate(metric="auc", not_worse_than="champion", by=1), Gate(metric="auc", better_than="baseline")]
+    results = judge(gates, Compared(CHALLENGER, why, evaluation(measured("auc", 0.5))))
+    assert [one.passed for one in results] == [False, True]
+    assert results[0].reason == why
+
+
+def test_results_are_in_the_order_of_gates_and_none_without_gates() -> None:
+    gates = [Gate(metric="auc", at_most=1), Gate(metric="auc", at_least=0)]
+    compared = Compared(CHALLENGER, None, evaluation())
+    assert [one.rule for one in judge(gates, compared)] == ["auc at most 1", "auc at least 0"]
+    assert judge([], compared) == []
