@@ -1,0 +1,318 @@
+"""Deviation from expected performance, with a false-alarm rate that holds over all metrics and slices, and at any time.
+
+Method. Each stream (one metric on one slice) gives one value per window (a day); days, never rows, are the unit. detector.py turns the
+windows of a stream into an e-detector R, from ranks of whitened values: if nothing changes, P(R reaches c within N windows) <= N / c.
+Then p = windows_per_year / max R is a p-value at any time, and Holm's step-down with weights adjusts it over the streams under any
+dependence between them (Holm (1979), Scand. J. Statist. 6:65-70). So the probability that any stream is wrongly found to deviate
+within the first N windows is at most false_alarm_rate N / windows_per_year: the stated rate in the first year, and for as long as
+monitoring goes on.
+
+- The overall slice has half of the weight, so that more slices do not blunt it.
+- Why not the mean of the streams' e-values, or e-BH, which could gather more: each stream's e-process lives in the filtration of its own
+  ranks, and e-processes of different filtrations must not be averaged (Choe & Ramdas (2024), arXiv:2402.09698). p-values may be adjusted.
+
+Assumption. While nothing changes, the whitened windows of a stream are exchangeable. With their serial correlation known the rate then is a
+theorem; with it estimated, and with weekdays and a mild season, it is measured in bench/deviation.py. A tolerance weakens "nothing
+changes" to "worse than the earlier windows by at most this, and not at once".
+
+Limits.
+- A season or trend of the base rate moves log loss, Brier score, bias and calibration error although rows are ranked as well as ever. A
+  strong one is found to be the deviation it is (predictions are off by it), unless a tolerance allows for it. AUC hardly moves with it.
+- Whitening is of first order. Storms of two or three days keep the rate; where they last a week (autocorrelation 0.8 from day to day), or a
+  season moves the base rate of calm days by two points either way, the bench finds several times the stated rate.
+- The reference must be windows the model was neither fitted nor chosen on. Its season is not the whole year's.
+- All windows count alike, so one with far fewer rows than usual belongs left out (None).
+- What gets worse little by little is found late: all earlier windows are the yardstick, and a new level becomes part of it with time.
+- After an alarm has been dealt with, monitoring starts anew: with a new reference, or with a new model.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import stdtrit
+
+from solvent.errors import EvaluationError
+from solvent.evaluation import ALL
+from solvent.evaluation.metrics import DESCRIPTIVE
+from solvent.monitoring.detector import (
+    CONFIDENCE,
+    ChangePoint,
+    Evidence,
+    Floats,
+    change_point,
+    gather,
+    last_before,
+    serial_correlation,
+)
+
+Values = Sequence[float | None]
+
+LEAST_REFERENCE = 21
+NO_TOLERANCE: Mapping[str, float] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Stream:
+    """One metric on one slice value; "all" and "all" for the whole."""
+
+    metric: str
+    slice: str = ALL
+    slice_value: str = ALL
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """The performance expected from the reference windows.
+
+    Attributes:
+        mean: Of the reference windows.
+        low: Confidence limit of the long-run mean.
+        high: Likewise.
+        windows: Reference windows with a value.
+    """
+
+    mean: float
+    low: float
+    high: float
+    windows: int
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What is known about one stream.
+
+    Attributes:
+        stream: Which.
+        deviates: Whether it does, adjusted for all streams and all looks.
+        alarm: The window in which it was first found to deviate, or None.
+        p_value: The smallest false-alarm rate per year at which it would deviate; adjusted like `deviates`.
+        e_value: Evidence as of the last window, R_t / windows_per_year; unadjusted.
+        direction: "worse", or "higher" or "lower" for a signed metric: where the evidence points.
+        expected: From the reference.
+        observed: Mean since the change point, or of all windows without one; None if no window has a value.
+        change: The change point as seen at the alarm, if it deviates.
+    """
+
+    stream: Stream
+    deviates: bool
+    alarm: int | None
+    p_value: float
+    e_value: float
+    direction: str
+    expected: Expectation
+    observed: float | None
+    change: ChangePoint | None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is known about all streams together.
+
+    Attributes:
+        false_alarm_rate: The stated one, per year.
+        alarm: The first window in which any stream deviates, or None.
+        e_values: Per window, the largest weighted e-value of a stream; an alarm is raised when it reaches 1 / false_alarm_rate.
+        findings: One per judged stream, in the order given.
+        unjudged: Streams without enough reference, and why.
+    """
+
+    false_alarm_rate: float
+    alarm: int | None
+    e_values: tuple[float, ...]
+    findings: tuple[Finding, ...]
+    unjudged: Mapping[Stream, str]
+
+
+def judge(
+    streams: Mapping[Stream, Values],
+    references: Mapping[Stream, Values],
+    false_alarm_rate: float = 0.05,
+    windows_per_year: int = 365,
+    tolerances: Mapping[str, float] = NO_TOLERANCE,
+) -> Verdict:
+    """Whether any stream deviates from its reference, and which; see the module for method, sources and assumptions.
+
+    It keeps no state: given one window more, it says the same of all earlier windows.
+
+    Args:
+        streams: Per stream, one value per monitored window in order of time; None where there is none (no matured labels, too few rows).
+        references: Per stream, its values in the windows before, in order of time.
+        false_alarm_rate: The probability of any false alarm within a year.
+        windows_per_year: 365 for days, 52 for weeks.
+        tolerances: Per metric, in its unit: worse by less than this does not matter.
+
+    Returns:
+        The verdict after the last window.
+
+    Raises:
+        EvaluationError: If a value, rate or tolerance cannot be used, or streams differ in length.
+    """
+    require_usable(streams, references, false_alarm_rate, tolerances)
+    unjudged = {stream: reason for stream in streams if (reason := too_little(references.get(stream, ())))}
+    judged = [stream for stream in streams if stream not in unjudged]
+    windows = max(map(len, streams.values()), default=0)
+    if not judged or not windows:
+        return Verdict(false_alarm_rate, None, (), (), unjudged)
+    before, after = aligned([references[stream] for stream in judged]), aligned([streams[stream] for stream in judged])
+    evidence = gather([stream.metric for stream in judged], before, after, tolerances)
+    weights = shares(judged)
+    log_e = np.array([one.detector for one in evidence]) - math.log(windows_per_year)
+    log_p = adjusted(-np.maximum.accumulate(log_e, axis=1), weights)
+    deviates = log_p <= math.log(false_alarm_rate)
+    rows = zip(judged, expectations(before), after, evidence, log_e, log_p, deviates, strict=True)
+    findings = tuple(finding(*row) for row in rows)
+    alarm = min((one.alarm for one in findings if one.alarm is not None), default=None)
+    largest = np.max(log_e + np.log(weights)[:, None], axis=0)
+    return Verdict(false_alarm_rate, alarm, tuple(map(bounded_exp, largest)), findings, unjudged)
+
+
+def require_usable(
+    streams: Mapping[Stream, Values],
+    references: Mapping[Stream, Values],
+    false_alarm_rate: float,
+    tolerances: Mapping[str, float],
+) -> None:
+    """Refuses what cannot be judged."""
+    if not 0.0 < false_alarm_rate < 1.0:
+        raise EvaluationError(
+            f"false_alarm_rate is {false_alarm_rate:g}; it is a probability between 0 and 1, such as 0.05"
+        )
+    if len(set(map(len, streams.values()))) > 1:
+        raise EvaluationError("the streams have different numbers of windows; give None for a window without a value")
+    for metric, tolerance in tolerances.items():
+        if not 0.0 <= tolerance < math.inf:
+            raise EvaluationError(
+                f"the tolerance of {metric} is {tolerance:g}; it is 0 or more, in the unit of the metric"
+            )
+    for values in (streams, references):
+        for stream, found in values.items():
+            if stream.metric in DESCRIPTIVE:
+                raise EvaluationError(
+                    f"{stream.metric} describes the rows, not the model: it cannot be better or worse; monitor other metrics"
+                )
+            if not all(value is None or math.isfinite(value) for value in found):
+                raise EvaluationError(
+                    f"{stream.metric} of {stream.slice}={stream.slice_value} has a value that is not a finite number; give None"
+                )
+
+
+def too_little(reference: Values) -> str | None:
+    """Why a reference is not enough to judge by, if it is not. It says nothing about the monitored windows, so the rate stays as stated."""
+    windows = sum(value is not None for value in reference)
+    return (
+        None
+        if windows >= LEAST_REFERENCE
+        else f"{windows} reference windows have a value; {LEAST_REFERENCE} are needed"
+    )
+
+
+def shares(streams: Sequence[Stream]) -> Floats:
+    """Each stream's share of the false-alarm rate: the overall slice half in total, if there are others, and the other slices the rest."""
+    overall = np.array([stream.slice == ALL for stream in streams], dtype=bool)
+    groups = [group for group in (overall, ~overall) if group.any()]
+    return sum((group / group.sum() for group in groups), np.zeros(len(streams))) / max(len(groups), 1)
+
+
+def aligned(values: Sequence[Values]) -> Floats:
+    """Streams by windows, ending together; not a number where there is no value."""
+    windows = max(map(len, values))
+    rows = [
+        [math.nan] * (windows - len(row)) + [math.nan if value is None else value for value in row] for row in values
+    ]
+    return np.array(rows, dtype=np.float64).reshape(len(values), windows)
+
+
+def adjusted(log_p: Floats, weights: Floats) -> Floats:
+    """Log p-values adjusted by Holm's step-down with weights, for each column.
+
+    Source: Holm (1979), Scand. J. Statist. 6:65-70: in order of p / weight, each is multiplied by the weight of all not yet rejected.
+    """
+    ratio = log_p - np.log(weights)[:, None]
+    order = np.argsort(ratio, axis=0, kind="stable")
+    remaining = np.cumsum(weights[order][::-1], axis=0)[::-1]
+    # The first one's remaining weight is one but for rounding, which must not part the alarm from the e-values.
+    remaining[:1] = 1.0
+    stepped = np.maximum.accumulate(np.take_along_axis(ratio, order, axis=0) + np.log(remaining), axis=0)
+    result = np.empty_like(stepped)
+    np.put_along_axis(result, order, np.minimum(stepped, 0.0), axis=0)
+    return result
+
+
+def finding(
+    stream: Stream,
+    expectation: Expectation,
+    after: Floats,
+    evidence: Evidence,
+    log_e: Floats,
+    log_p: Floats,
+    deviates: NDArray[np.bool_],
+) -> Finding:
+    """What is known about one stream after its last window.
+
+    Args:
+        stream: Which.
+        expectation: From its reference.
+        after: Its values per monitored window.
+        evidence: Against "no change".
+        log_e: Log e-value per monitored window.
+        log_p: Log of the adjusted p-value, likewise.
+        deviates: Whether it deviates, likewise.
+    """
+    alarm = int(np.argmax(deviates)) if deviates.any() else None
+    # At the alarm the change is seen most sharply.
+    seen = len(after) if alarm is None else alarm + 1
+    strongest = int(np.argmax(evidence.side_detectors[:, seen - 1]))
+    change = None if alarm is None else change_point(evidence.e_values[strongest, :seen])
+    since = after[change.window if change else 0 :]
+    return Finding(
+        stream,
+        deviates=alarm is not None,
+        alarm=alarm,
+        p_value=math.exp(log_p[-1]),
+        e_value=bounded_exp(log_e[-1]),
+        direction=("higher", "lower")[strongest] if len(evidence.e_values) > 1 else "worse",
+        expected=expectation,
+        observed=float(np.nanmean(since)) if np.isfinite(since).any() else None,
+        change=change,
+    )
+
+
+def expected(values: Values) -> Expectation:
+    """The performance to expect, with limits that allow for serial correlation.
+
+    Args:
+        values: Of the reference windows, in order of time; None where there is none.
+
+    Raises:
+        EvaluationError: If too few windows have a value.
+    """
+    if reason := too_little(values):
+        raise EvaluationError(reason)
+    return expectations(aligned([values]))[0]
+
+
+def expectations(before: Floats) -> list[Expectation]:
+    """Per stream, mean and limits by Student's t, with its windows reduced to n (1 - phi) / (1 + phi) independent ones.
+
+    Source: Bayley & Hammersley (1946), JRSS Suppl. 8:184-197, for a first-order autoregression.
+    """
+    followed = np.pad(before, ((0, 0), (0, 1)), constant_values=np.nan)
+    phi = serial_correlation(followed, last_before(followed), before.shape[1])[:, 0]
+    windows = np.isfinite(before).sum(axis=1)
+    effective = np.maximum(windows * (1 - phi) / (1 + phi), 2.0)
+    spread = np.nanstd(before, axis=1, ddof=1) / np.sqrt(effective)
+    half = stdtrit(effective - 1, 0.5 + CONFIDENCE / 2) * spread
+    mean = np.nanmean(before, axis=1)
+    columns = (mean.tolist(), (mean - half).tolist(), (mean + half).tolist(), windows.tolist())
+    return [Expectation(*row) for row in zip(*columns, strict=True)]
+
+
+def bounded_exp(log_value: float) -> float:
+    """The exponential, at most 1e300, so that overwhelming evidence is still a number."""
+    return math.exp(min(log_value, 300 * math.log(10)))
