@@ -221,6 +221,7 @@ def killed(*_: Any, **__: Any) -> None:
 def test_a_pipeline_killed_anywhere_is_finished_by_the_next(make_shop: Any, spark: SparkSession) -> None:
     """Killed before each step that writes: at the end there is what an uninterrupted run leaves."""
     shop = make_shop()
+    shop.run().ingest()
     training = import_module("solvent.training.train")
     for owner, step in (
         (feature_table, "note"),  # the build is written, and not in the ledger

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pyspark.errors import AnalysisException, PySparkException
+from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from solvent.config.environment import NAME, Tables
 from solvent.config.expressions import Column
 from solvent.errors import TableError
+from solvent.session import SPARK_ERRORS
 
 # A version can be read only while its log entry and its files are kept: ten years, where Delta's default is a month.
 RETENTION = "interval 3650 days"
@@ -127,10 +128,17 @@ class Warehouse:
         partitions = f" PARTITIONED BY ({', '.join(f'`{name}`' for name in partitioned_by)})" if partitioned_by else ""
         if self.tables.path is None:
             self.spark.sql(f"CREATE SCHEMA IF NOT EXISTS {self.name(table).rsplit('.', 1)[0]}")
-        self.spark.sql(
+        statement = (
             f"CREATE TABLE IF NOT EXISTS {self.name(table)} ({', '.join(column.ddl for column in columns)}) "
             f"USING delta{partitions} TBLPROPERTIES ({properties})"
         )
+        try:
+            self.spark.sql(statement)
+        except SPARK_ERRORS as error:
+            # IF NOT EXISTS looks first: of two writers that make the table at the same time, the later one fails.
+            if not any(word in str(error) for word in ("DELTA_PROTOCOL_CHANGED", "DELTA_METADATA_CHANGED")):
+                raise
+            self.create(table, columns, partitioned_by)
 
     def read(self, table: str, version: int | None = None) -> DataFrame:
         """The rows of a table, at a version or now.
@@ -174,7 +182,7 @@ class Warehouse:
                 writer.save(self.location(table))
             else:
                 writer.saveAsTable(self.name(table))
-        except PySparkException as error:
+        except SPARK_ERRORS as error:
             if "DELTA_CONCURRENT_TRANSACTION" not in str(error):
                 raise
         version = self.version_of(table, batch)
