@@ -206,6 +206,12 @@ def make_shop(spark: SparkSession, shop_package: Path, tmp_path_factory: pytest.
     return lambda: Shop(tmp_path_factory.mktemp("root") / "shop")
 
 
+@pytest.fixture(scope="session")
+def make_order_lines() -> Callable[..., list[str]]:
+    """The lines of the orders of a span of days."""
+    return order_lines
+
+
 @pytest.fixture
 def shop(make_shop: Callable[[], Shop]) -> Shop:
     """A Shop of the test's own."""

@@ -193,6 +193,58 @@ def release(ctx: click.Context, project: str, environment: str, which: str) -> N
         raise RefusedError(f"{project} version {decided.to_version}: {decided.reason}")
 
 
+day_type = click.DateTime(["%Y-%m-%d"])
+
+
+@main.command("score")
+@where
+@model_option(CHAMPION)
+@click.option("--since", type=day_type, required=True, help="First date of prediction times, UTC.")
+@click.option("--until", type=day_type, required=True, help="Date that ends them, not included.")
+@click.option("--check-skew", is_flag=True, help="Build the features of all rows scored so far again, and compare.")
+@click.pass_context
+def score_command(
+    ctx: click.Context, project: str, environment: str, which: str, since: datetime, until: datetime, check_skew: bool
+) -> None:
+    """Score the rows of an interval, once. Exit code 3 if the skew check finds a row."""
+    if since >= until:
+        raise ConfigurationError(f"--since {since:%Y-%m-%d} is not before --until {until:%Y-%m-%d}")
+    run = run_of(settings_of(ctx, project, environment))
+    version = run.registry.find(project, which)
+    batch = run.score(version, since.replace(tzinfo=UTC), until.replace(tzinfo=UTC))
+    if check_skew:
+        run.skew(version)
+    click.echo(f"table: {run.warehouse.location(batch.table)}")
+
+
+@main.command("monitor")
+@where
+@model_option(CHAMPION)
+@as_of_option
+@click.pass_context
+def monitor_command(ctx: click.Context, project: str, environment: str, which: str, as_of: date) -> None:
+    """Measure predictions whose labels have matured, and tell whether the model deviates."""
+    run = run_of(settings_of(ctx, project, environment), as_of)
+    found = run.monitor(run.registry.find(project, which))
+    for day in found.coverage[-3:]:
+        click.echo(
+            f"  {day.window}: {day.predictions:,} predictions = {day.matured:,} with a label + {day.never:,} that never get one + "
+            f"{day.pending:,} that wait for it"
+        )
+    verdict = found.verdict
+    deviating = [one for one in verdict.findings if one.deviates]
+    for one in deviating:
+        since = found.life[one.change.window] if one.change is not None else "?"
+        expected = f"{one.expected.mean:.4f} [{one.expected.low:.4f}, {one.expected.high:.4f}]"
+        place = f"{one.stream.metric} on {one.stream.slice} {one.stream.slice_value}"
+        click.echo(f"  {place} deviates since {since}: {one.observed:.4f}, expected {expected}")
+    click.echo(
+        f"{len(deviating)} of {len(verdict.findings)} metrics and slices deviate (false alarms in at most "
+        f"{verdict.false_alarm_rate:.0%} of years); {len(verdict.unjudged)} have too few days to judge"
+    )
+    click.echo(f"tables: {run.warehouse.location('performance')}, {run.warehouse.location('deviations')}")
+
+
 @main.command("promote")
 @where
 @click.option("--model", "which", required=True, help="Version number.")

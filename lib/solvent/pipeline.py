@@ -10,12 +10,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from solvent.config.base import closest
 from solvent.config.environment import Environment, load_environment
@@ -27,13 +28,15 @@ from solvent.features import FeatureGroup, load_groups
 from solvent.features.table import FeatureBuild, build_features, columns_of, declared, read_build
 from solvent.identity import Commit, code_digest, commit_of, environment_facts
 from solvent.ingest import Batch, ingest
+from solvent.monitoring import Monitored, monitor, reference_measured
 from solvent.registry import CHALLENGER, CHAMPION, ModelVersion, Registry
 from solvent.release import Compared, Decision, GateResult, decisions, judge, release
 from solvent.report import ModelPage, model_page
+from solvent.scoring import Interval, ScoreBatch, batches, predictions_table, score, skew_of
 from solvent.session import session
 from solvent.tables.sources import Pin, source_pins
 from solvent.tables.warehouse import Warehouse
-from solvent.training import Inputs, Training, evaluation_of, train
+from solvent.training import Inputs, Training, evaluation_of, predict, train
 
 BASELINE = "baseline"
 
@@ -338,6 +341,63 @@ class Run:
             features=declared(self.settings.groups),
             reproduce=f"solvent reproduce --project {self.project.project}{where} --model {version.version}",
         )
+
+    def score(self, version: ModelVersion, since: datetime, until: datetime) -> ScoreBatch:
+        """Scores the rows of an interval of prediction times."""
+        interval = Interval(since, until, self.pins)
+        with self.step("score") as say:
+            batch, made = score(
+                self.warehouse, self.registry, self.project, self.settings.groups, version, interval, self.code
+            )
+            before = f", {batch.scored_before:,} scored before" if batch.scored_before else ""
+            left = f", {batch.unscored:,} without a usable prediction" if batch.unscored else ""
+            said = "scored" if made else "there already:"
+            say(f"{version}, {since:%Y-%m-%d} to {until:%Y-%m-%d}: {said} {batch.rows:,} rows{before}{left}")
+        return batch
+
+    def skew(self, version: ModelVersion) -> int:
+        """How many rows scored have features that are not what the sources, as they were, give now.
+
+        Raises:
+            RefusedError: If any has, naming one.
+        """
+        with self.step("skew") as say:
+            total = 0
+            for batch in batches(self.warehouse, version.digest):
+                differing, skewed = skew_of(self.warehouse, self.project, self.settings.groups, batch)
+                if skewed:
+                    row = ", ".join(f"{a}={b}" for a, b in zip(self.project.predicted.key, skewed[0].key, strict=True))
+                    what = "other features" if skewed[0].found else "is not built any more"
+                    raise RefusedError(
+                        f"{version}: {differing:,} rows of batch {batch.batch[:12]} do not have the features they were scored with; for "
+                        f"instance {row}: {what}; compare the code of the batch with the present one"
+                    )
+                total += batch.rows
+            say(f"{version}: {total:,} rows have the features they were scored with")
+        return total
+
+    def monitor(self, version: ModelVersion) -> Monitored:
+        """Measures what a version predicted and what has become known of it, and judges it.
+
+        Raises:
+            RefusedError: If it has scored nothing.
+        """
+        scored = batches(self.warehouse, version.digest)
+        if not scored:
+            raise RefusedError(f"{version} has scored nothing; run `solvent score` first")
+        mine = F.col("model_digest") == version.digest
+        predictions = self.warehouse.read(predictions_table(self.project, self.settings.groups)).where(mine)
+        with self.step("monitor") as say:
+            holdout = None if reference_measured(self.warehouse, version) else self.holdout_of(version)
+            found = monitor(self.warehouse, self.project, version, predictions, holdout, self.pins, self.as_of)
+            say(f"{version}: {len(found.windows)} days new or changed, {len(found.life)} in its life")
+        return found
+
+    def holdout_of(self, version: ModelVersion) -> DataFrame:
+        """Predictions and labels of a version's holdout."""
+        training = self.trained_before(version)
+        carried = [*training.carried, "prediction_time"]
+        return predict(self.registry.load(version), training.holdout_rows, self.project.model.kind, carried)
 
     def require_releasable(self) -> None:
         """Refuses, before anything is made, what could not be released at the end.

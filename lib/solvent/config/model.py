@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -204,6 +204,28 @@ class Gate(Frozen):
         return f"{self.metric} not worse than the {self.not_worse_than}{margin}"
 
 
+class Monitoring(Frozen):
+    """How the life of a released model is watched, day by day.
+
+    Attributes:
+        metrics: Those judged, of those measured; all if none is named.
+        false_alarm_rate: The probability of any false alarm within a year, over all metrics and slices together.
+        min_rows: A day's figure of a slice value with fewer labels is not judged.
+        look_back: How long after its maturity a day is measured again, as late labels come.
+        tolerances: Metric -> worse by less than this does not matter, in the metric's own unit.
+    """
+
+    metrics: Items[str] = ()
+    false_alarm_rate: float = Field(default=0.05, gt=0, lt=1)
+    min_rows: int = Field(default=50, ge=1)
+    look_back: Duration = timedelta(days=14)
+    tolerances: dict[str, float] = {}
+
+    def judged(self, measured: Sequence[str]) -> tuple[str, ...]:
+        """The metrics judged, of those measured."""
+        return self.metrics or tuple(measured)
+
+
 class Project(Frozen):
     """A validated model.yml."""
 
@@ -218,6 +240,7 @@ class Project(Frozen):
     baseline: Estimator
     evaluation: Measures
     gates: Items[Gate] = ()
+    monitoring: Monitoring = Monitoring()
 
     @field_validator("project")
     @classmethod
@@ -309,6 +332,9 @@ def unknown_measures(project: Project) -> Iterator[str]:
             yield f"gates.{number}.metric: '{gate.metric}' is not measured; {closest(gate.metric, metrics)}"
         if gate.slice is not None and gate.slice not in slices:
             yield f"gates.{number}.slice: '{gate.slice}' is not a slice; {closest(gate.slice, slices)}"
+    for name in (*project.monitoring.metrics, *project.monitoring.tolerances):
+        if name not in metrics:
+            yield f"monitoring: '{name}' is not measured; {closest(name, metrics)}"
     if project.model.kind != project.baseline.kind:
         yield f"baseline.estimator: is for {project.baseline.kind} labels, the model for {project.model.kind} ones"
 

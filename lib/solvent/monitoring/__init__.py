@@ -1,1 +1,5 @@
-"""Monitoring: whether a released model still performs as expected, with a stated false-alarm rate."""
+"""Monitoring: performance as labels mature, and deviations at a stated false-alarm rate."""
+
+from solvent.monitoring.monitor import Monitored, monitor, reference_measured
+
+__all__ = ["Monitored", "monitor", "reference_measured"]

@@ -1,0 +1,284 @@
+"""Monitoring: the validation is run again on predictions whose labels have matured, and a deviation is told from noise.
+
+Each window of a model's life is measured once its labels had time to arrive, and again as long as late ones may come; a measurement that
+changed is a further row with a later as-of, and nothing is overwritten. Before its life come the windows of its holdout, which say what to
+expect. What deviates is decided by `deviation.judge` over all windows of the life.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from solvent.config.base import digest_of
+from solvent.config.expressions import Column
+from solvent.config.model import Project
+from solvent.evaluation.metrics import DESCRIPTIVE
+from solvent.features.table import labelled_rows
+from solvent.monitoring.deviation import Finding, Stream, Verdict, judge
+from solvent.monitoring.labels import MATURED, NEVER, PENDING, with_labels
+from solvent.monitoring.windows import WindowMeasurement, measured_windows
+from solvent.registry import ModelVersion
+from solvent.tables.sources import Pin, read_source
+from solvent.tables.warehouse import Warehouse
+
+PERFORMANCE, COVERAGE, DEVIATIONS = "performance", "label_coverage", "deviations"
+REFERENCE, LIFE = "reference", "life"
+WHOSE = (Column("model", "STRING"), Column("model_version", "BIGINT"), Column("model_digest", "STRING"))
+PERFORMANCE_COLUMNS = (
+    *WHOSE,
+    Column("phase", "STRING"),
+    Column("window", "DATE"),
+    Column("as_of", "DATE"),
+    Column("slice", "STRING"),
+    Column("slice_value", "STRING"),
+    Column("metric", "STRING"),
+    Column("value", "DOUBLE"),
+    Column("low", "DOUBLE"),
+    Column("high", "DOUBLE"),
+    Column("n", "BIGINT"),
+    Column("method", "STRING"),
+)
+COVERAGE_COLUMNS = (
+    *WHOSE,
+    Column("window", "DATE"),
+    Column("as_of", "DATE"),
+    Column("predictions", "BIGINT"),
+    Column(MATURED, "BIGINT"),
+    Column(NEVER, "BIGINT"),
+    Column(PENDING, "BIGINT"),
+)
+DEVIATION_COLUMNS = (
+    *WHOSE,
+    Column("as_of", "DATE"),
+    Column("metric", "STRING"),
+    Column("slice", "STRING"),
+    Column("slice_value", "STRING"),
+    Column("deviates", "BOOLEAN"),
+    Column("alarm", "DATE"),
+    Column("p_value", "DOUBLE"),
+    Column("e_value", "DOUBLE"),
+    Column("direction", "STRING"),
+    Column("expected", "DOUBLE"),
+    Column("expected_low", "DOUBLE"),
+    Column("expected_high", "DOUBLE"),
+    Column("observed", "DOUBLE"),
+    Column("change", "DATE"),
+    Column("change_low", "DATE"),
+    Column("change_high", "DATE"),
+)
+Position = tuple[str, date, str, str, str]
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """How many predictions of a window have a label, never get one, or wait for it."""
+
+    window: date
+    predictions: int
+    matured: int
+    never: int
+    pending: int
+
+
+@dataclass(frozen=True)
+class Monitored:
+    """What monitoring found at an as-of.
+
+    Attributes:
+        version: The model.
+        coverage: Of the windows looked at.
+        windows: Windows whose measurements are new or changed.
+        verdict: Over the model's whole life.
+        life: The windows of its life, in order; alarms and change points of the verdict count in them.
+    """
+
+    version: ModelVersion
+    coverage: Sequence[Coverage]
+    windows: Sequence[date]
+    verdict: Verdict
+    life: Sequence[date]
+
+
+def monitor(
+    warehouse: Warehouse,
+    project: Project,
+    version: ModelVersion,
+    predictions: DataFrame,
+    holdout: DataFrame | None,
+    pins: Sequence[Pin],
+    as_of: date,
+) -> Monitored:
+    """Measures what has matured, and judges the life of a model.
+
+    Args:
+        warehouse: The project's tables.
+        project: Declares label, measures and monitoring.
+        version: The model.
+        predictions: Its predictions: key, slices, prediction_time, prediction.
+        holdout: The same with label, for the windows of its holdout; None if these were measured before.
+        pins: The versions of the sources that labels are read from.
+        as_of: Labels count that were available before it.
+
+    Raises:
+        EvaluationError: If predictions or labels cannot be measured.
+    """
+    for table, columns in (
+        (PERFORMANCE, PERFORMANCE_COLUMNS),
+        (COVERAGE, COVERAGE_COLUMNS),
+        (DEVIATIONS, DEVIATION_COLUMNS),
+    ):
+        warehouse.create(table, columns)
+    key, kind = project.predicted.key, project.model.kind
+    if holdout is not None:
+        append_changed(warehouse, version, REFERENCE, as_of, measured_windows(holdout, kind, project.evaluation, key))
+    end = datetime.combine(as_of, time(), UTC)
+    last = end - project.windows.maturity
+    since = last - project.monitoring.look_back
+    when = F.col("prediction_time")
+    recent = predictions.where((when >= F.lit(since)) & (when < F.lit(end)))
+    labelled = with_labels(recent, labels_of(warehouse, project, pins, since, end), key, end).persist()
+    try:
+        covered = coverage_of(labelled)
+        ripe = labelled.where((F.col("label_state") == MATURED) & (when < F.lit(last)))
+        changed = append_changed(warehouse, version, LIFE, as_of, measured_windows(ripe, kind, project.evaluation, key))
+    finally:
+        labelled.unpersist()
+    append_coverage(warehouse, version, as_of, covered)
+    verdict, life = judged(project, performance(warehouse, version), last.date())
+    append_deviations(warehouse, version, as_of, verdict, life)
+    return Monitored(version, covered, changed, verdict, life)
+
+
+def reference_measured(warehouse: Warehouse, version: ModelVersion) -> bool:
+    """Whether the windows of a model's holdout were measured before."""
+    if not warehouse.exists(PERFORMANCE):
+        return False
+    rows = warehouse.read(PERFORMANCE).where((F.col("model_digest") == version.digest) & (F.col("phase") == REFERENCE))
+    return bool(rows.limit(1).collect())
+
+
+def labels_of(
+    warehouse: Warehouse, project: Project, pins: Sequence[Pin], since: datetime, until: datetime
+) -> DataFrame:
+    """Key, label and label_available_time of the rows of an interval of prediction times."""
+    name = project.prediction.source
+    pinned = next(pin for pin in pins if pin.source == name)
+    rows = labelled_rows(project, read_source(warehouse, project.sources[name], pinned), since, until)
+    labels = [F.col("_label").alias("label"), F.col("_label_available_time").alias("label_available_time")]
+    return rows.select(*project.predicted.key, *labels)
+
+
+def coverage_of(labelled: DataFrame) -> list[Coverage]:
+    """Predictions by window and state of their label."""
+    states = [F.count_if(F.col("label_state") == state).alias(state) for state in (MATURED, NEVER, PENDING)]
+    days = labelled.groupBy(F.to_date("prediction_time").alias("window")).agg(F.count(F.lit(1)).alias("n"), *states)
+    return [Coverage(*row) for row in days.orderBy("window").collect()]
+
+
+def performance(warehouse: Warehouse, version: ModelVersion) -> dict[Position, Any]:
+    """The latest measurement of every phase, window, slice value and metric of a model."""
+    rows = warehouse.read(PERFORMANCE).where(F.col("model_digest") == version.digest)
+    place = ("phase", "window", "slice", "slice_value", "metric")
+    latest = rows.groupBy(*place).agg(F.max(F.struct("as_of", "n", "value", "low", "high", "method")).alias("latest"))
+    return {tuple(row[name] for name in place): row["latest"] for row in latest.collect()}
+
+
+def append_changed(
+    warehouse: Warehouse, version: ModelVersion, phase: str, as_of: date, found: Iterable[WindowMeasurement]
+) -> list[date]:
+    """Appends measurements that are not the latest in the table; their windows."""
+    there = performance(warehouse, version)
+    rows = []
+    for one in found:
+        measured = one.measured
+        latest = there.get((phase, one.window, measured.slice, measured.slice_value, measured.metric))
+        if latest is not None and (latest["n"], latest["value"]) == (measured.n, measured.value):
+            continue
+        rows.append(
+            (
+                *(version.name, version.version, version.digest, phase, one.window, as_of),
+                *(measured.slice, measured.slice_value, measured.metric),
+                *(measured.value, measured.low, measured.high, measured.n, measured.method),
+            )
+        )
+    if rows:
+        warehouse.append_rows(PERFORMANCE, rows, PERFORMANCE_COLUMNS, digest_of([str(row) for row in rows]))
+    return sorted({row[4] for row in rows})
+
+
+def append_coverage(warehouse: Warehouse, version: ModelVersion, as_of: date, covered: Sequence[Coverage]) -> None:
+    """Appends the coverage seen at an as-of, once."""
+    rows = [
+        (
+            version.name,
+            version.version,
+            version.digest,
+            one.window,
+            as_of,
+            one.predictions,
+            one.matured,
+            one.never,
+            one.pending,
+        )
+        for one in covered
+    ]
+    if rows:
+        warehouse.append_rows(COVERAGE, rows, COVERAGE_COLUMNS, digest_of([str(row) for row in rows]))
+
+
+def judged(project: Project, measured: Mapping[Position, Any], last: date) -> tuple[Verdict, list[date]]:
+    """The verdict over a model's life, and the windows it is over: every day from the first one with a measurement to the last."""
+    settings = project.monitoring
+    reference: dict[tuple[Stream, date], float | None] = {}
+    life: dict[tuple[Stream, date], float | None] = {}
+    for (phase, window, slice, value, metric), latest in measured.items():
+        if metric in settings.judged(project.evaluation.metrics) and metric not in DESCRIPTIVE:
+            usable = latest["value"] if latest["n"] >= settings.min_rows else None
+            (reference if phase == REFERENCE else life)[Stream(metric, slice, value), window] = usable
+    days = windows_between(life, last)
+    before = windows_between(reference, None)
+    # The streams are those of the reference, so that their weights stay the same through the model's life.
+    streams = sorted({stream for stream, _ in reference}, key=lambda one: (one.slice, one.slice_value, one.metric))
+    verdict = judge(
+        {stream: [life.get((stream, day)) for day in days] for stream in streams},
+        {stream: [reference.get((stream, day)) for day in before] for stream in streams},
+        settings.false_alarm_rate,
+        tolerances=settings.tolerances,
+    )
+    return verdict, days
+
+
+def windows_between(values: Mapping[tuple[Stream, date], float | None], last: date | None) -> list[date]:
+    """Every day from the first with a value to the last."""
+    if not values:
+        return []
+    days = [window for _, window in values]
+    first, end = min(days), max(days) if last is None else max(max(days), last - timedelta(days=1))
+    return [first + timedelta(days=n) for n in range((end - first).days + 1)]
+
+
+def append_deviations(
+    warehouse: Warehouse, version: ModelVersion, as_of: date, verdict: Verdict, life: Sequence[date]
+) -> None:
+    """Appends what was found of every stream at an as-of, once."""
+    whose = (version.name, version.version, version.digest, as_of)
+    rows = [(*whose, *deviation_row(one, life)) for one in verdict.findings]
+    if rows:
+        warehouse.append_rows(DEVIATIONS, rows, DEVIATION_COLUMNS, digest_of([str(row) for row in rows]))
+
+
+def deviation_row(one: Finding, life: Sequence[date]) -> tuple[object, ...]:
+    """A finding as its table has it, with windows as dates."""
+    change = one.change
+    when = (life[change.window], life[change.low], life[change.high]) if change is not None else (None, None, None)
+    return (
+        *(one.stream.metric, one.stream.slice, one.stream.slice_value, one.deviates),
+        *(None if one.alarm is None else life[one.alarm], one.p_value, one.e_value, one.direction),
+        *(one.expected.mean, one.expected.low, one.expected.high, one.observed, *when),
+    )

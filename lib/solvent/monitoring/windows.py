@@ -1,0 +1,70 @@
+"""The metrics of every window (a day) and slice, from one pass over labelled predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from solvent.config.model import Measures
+from solvent.evaluation import ALL, MISSING, Measurement, evaluate
+from solvent.evaluation.metrics import Kind
+
+WINDOW = "_window"
+# A date has ten characters, so that what comes after the eleventh is the slice's value, whatever it holds.
+DATE_LENGTH, SEPARATOR = 10, "|"
+
+
+@dataclass(frozen=True)
+class WindowMeasurement:
+    """One metric on one slice value in one window."""
+
+    window: date
+    measured: Measurement
+
+
+def measured_windows(
+    labelled: DataFrame, kind: Kind, measures: Measures, key: Sequence[str]
+) -> list[WindowMeasurement]:
+    """Measures every window by itself, overall and by slice.
+
+    Args:
+        labelled: The key; the slice columns; prediction_time TIMESTAMP; prediction DOUBLE; label DOUBLE, never null.
+        kind: "binary" or "regression".
+        measures: Metrics, slices, threshold and confidence.
+        key: Columns that name a row.
+
+    Returns:
+        One for each window with a row, slice value and metric, in that order; a window is the UTC date of prediction_time.
+    """
+    window = F.date_format("prediction_time", "yyyy-MM-dd")
+    rows = labelled.withColumn(WINDOW, window)
+    names = {f"{WINDOW}_{name}": name for name in measures.slices}
+    for column, name in names.items():
+        value = F.coalesce(F.col(f"`{name}`").cast("string"), F.lit(MISSING))
+        rows = rows.withColumn(column, F.concat(F.col(WINDOW), F.lit(SEPARATOR), value))
+    if not rows.limit(1).collect():
+        return []
+    found = evaluate(
+        rows,
+        kind=kind,
+        metrics=measures.metrics,
+        slices=[WINDOW, *names],
+        key=key,
+        threshold=measures.threshold,
+        confidence=measures.confidence,
+    )
+    by_window = [of_window(one, names.get(one.slice, ALL)) for one in found.measurements if one.slice != ALL]
+    return sorted(by_window, key=lambda one: (one.window, one.measured.slice != ALL))
+
+
+def of_window(one: Measurement, slice: str) -> WindowMeasurement:
+    """A measurement on a window, or on a window and a slice value, taken apart."""
+    window = date.fromisoformat(one.slice_value[:DATE_LENGTH])
+    value = ALL if slice == ALL else one.slice_value[DATE_LENGTH + len(SEPARATOR) :]
+    return WindowMeasurement(
+        window, Measurement(slice, value, one.metric, one.value, one.low, one.high, one.n, one.method)
+    )

@@ -1,0 +1,297 @@
+"""Scoring: predictions of a registered model for the rows of an interval, appended once, with what they were made from.
+
+Features come from the functions and sources that training uses. A batch is one model on one interval with one set of pins; what it
+finds scored by the same model before, it leaves, so that an interval may be scored again when late facts have come, and every row has
+one prediction of a model. Predictions of another model are added beside, and replace nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from pyspark.sql import Column as Expression
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from solvent.config.base import digest_of
+from solvent.config.expressions import Column
+from solvent.config.model import Project
+from solvent.errors import EvaluationError
+from solvent.features import FeatureGroup
+from solvent.features.table import columns_of, declared, featured
+from solvent.identity import Manifest
+from solvent.registry import ModelVersion, Registry
+from solvent.tables.digest import contents_of, declarations, row_hash
+from solvent.tables.sources import Pin, read_source
+from solvent.tables.warehouse import Warehouse
+from solvent.training import predict
+
+BATCHES = "score_batches"
+BATCH_COLUMNS = (
+    Column("batch", "STRING"),
+    Column("sequence", "BIGINT"),
+    Column("model", "STRING"),
+    Column("model_version", "BIGINT"),
+    Column("model_digest", "STRING"),
+    Column("manifest_digest", "STRING"),
+    Column("since", "TIMESTAMP"),
+    Column("until", "TIMESTAMP"),
+    Column("pins", "STRING"),
+    Column("code", "STRING"),
+    Column("features_digest", "STRING"),
+    Column("table", "STRING"),
+    Column("version", "BIGINT"),
+    Column("rows", "BIGINT"),
+    Column("scored_before", "BIGINT"),
+    Column("unscored", "BIGINT"),
+    Column("seconds", "DOUBLE"),
+    Column("scored_at", "TIMESTAMP"),
+)
+MODEL_COLUMNS = (
+    Column("prediction", "DOUBLE"),
+    Column("features_hash", "BIGINT"),
+    Column("model", "STRING"),
+    Column("model_version", "BIGINT"),
+    Column("model_digest", "STRING"),
+    Column("batch", "STRING"),
+)
+
+
+@dataclass(frozen=True)
+class ScoreBatch:
+    """What became of the rows of an interval: rows found = rows + scored_before + unscored.
+
+    Attributes:
+        batch: Digest that names it.
+        model: Registered name.
+        model_version: Its version.
+        model_digest: Its digest.
+        since: First prediction time.
+        until: Prediction times are before it.
+        pins: What features were built from.
+        features_digest: Digest of the content of key and features of the rows scored.
+        table: Where predictions are.
+        version: Version of the table that brought them.
+        rows: Rows scored.
+        scored_before: Rows that had a prediction of this model.
+        unscored: Rows for which the model gave no probability, or no finite number.
+    """
+
+    batch: str
+    model: str
+    model_version: int
+    model_digest: str
+    since: datetime
+    until: datetime
+    pins: tuple[Pin, ...]
+    features_digest: str
+    table: str
+    version: int
+    rows: int
+    scored_before: int
+    unscored: int
+
+
+@dataclass(frozen=True)
+class Interval:
+    """What to score: prediction times in [since, until), with sources at pins."""
+
+    since: datetime
+    until: datetime
+    pins: tuple[Pin, ...]
+
+
+def prediction_columns(project: Project, groups: Sequence[FeatureGroup]) -> list[Column]:
+    """The columns of a table of predictions: key, slices, prediction_time, prediction, and whose prediction it is."""
+    kept = {*project.predicted.key, *project.evaluation.slices, "prediction_time"}
+    return [*(one for one in columns_of(project, groups) if one.name in kept), *MODEL_COLUMNS]
+
+
+def predictions_table(project: Project, groups: Sequence[FeatureGroup]) -> str:
+    """The table of predictions with a project's key and slices."""
+    return f"predictions_{digest_of([column.ddl for column in prediction_columns(project, groups)])[:12]}"
+
+
+def score(
+    warehouse: Warehouse,
+    registry: Registry,
+    project: Project,
+    groups: Sequence[FeatureGroup],
+    version: ModelVersion,
+    interval: Interval,
+    code: str,
+) -> tuple[ScoreBatch, bool]:
+    """Scores the rows of an interval, unless it was done.
+
+    Args:
+        warehouse: The project's tables.
+        registry: The project's models.
+        project: Declares rows and sources.
+        groups: Its feature groups.
+        version: The model; its files are verified by digest.
+        interval: Which rows, and the sources to build their features from.
+        code: Digest of the code, for the ledger.
+
+    Returns:
+        The batch, and whether it was made now.
+
+    Raises:
+        EvaluationError: If the model needs a feature that the groups do not give.
+        IntegrityError: If the model's files are not what was registered.
+    """
+    name = batch_name(version, interval)
+    there = find_batch(warehouse, name)
+    if there is not None:
+        return there, False
+    started = time.monotonic()
+    manifest = registry.manifest(version)
+    rows = feature_rows(warehouse, project, groups, interval)
+    require_features(version, manifest, rows)
+    table, columns = predictions_table(project, groups), prediction_columns(project, groups)
+    warehouse.create(table, columns)
+    whose = F.col("model_digest") == version.digest
+    before = of_interval(warehouse.read(table), interval).where(whose & (F.col("batch") != name))
+    features = [feature.name for feature in declared(groups)]
+    key = list(project.predicted.key)
+    carried = [column.name for column in columns if column not in MODEL_COLUMNS]
+    scored = predict(registry.load(version), rows, project.model.kind, [*dict.fromkeys([*carried, *features])])
+    scored = scored.withColumn("features_hash", row_hash(scored, features)).join(
+        before.select(*key, F.lit(True).alias("_before")), key, "left"
+    )
+    sound, new = scorable(project), F.col("_before").isNull()
+    scored = scored.persist()
+    try:
+        content, (already, unscored) = contents_of(
+            scored, [*key, *features], F.count_if(~new), F.count_if(new & ~sound), among=new & sound
+        )
+        made = scored.where(new & sound).select(
+            *carried,
+            "prediction",
+            "features_hash",
+            F.lit(version.name).alias("model"),
+            F.lit(version.version).cast("bigint").alias("model_version"),
+            F.lit(version.digest).alias("model_digest"),
+            F.lit(name).alias("batch"),
+        )
+        at = warehouse.append(table, made, name)
+        digest = content.digest(declarations(scored, [*key, *features]))
+    finally:
+        scored.unpersist()
+    found = ScoreBatch(
+        name, version.name, version.version, version.digest, interval.since, interval.until, interval.pins,
+        digest, table, at, content.rows, int(str(already)), int(str(unscored)),
+    )  # fmt: skip
+    note(warehouse, found, manifest.digest, code, time.monotonic() - started)
+    return found, True
+
+
+def batch_name(version: ModelVersion, interval: Interval) -> str:
+    """The digest that names a batch."""
+    pins = [[pin.source, pin.digest] for pin in interval.pins]
+    return digest_of([version.name, version.digest, interval.since.isoformat(), interval.until.isoformat(), pins])
+
+
+def of_interval(rows: DataFrame, interval: Interval) -> DataFrame:
+    """Rows with a prediction_time in an interval."""
+    time_of = F.col("prediction_time")
+    return rows.where((time_of >= F.lit(interval.since)) & (time_of < F.lit(interval.until)))
+
+
+def feature_rows(
+    warehouse: Warehouse, project: Project, groups: Sequence[FeatureGroup], interval: Interval
+) -> DataFrame:
+    """Key, slices, prediction_time and features of the rows of an interval; no label."""
+    sources = {pin.source: read_source(warehouse, project.sources[pin.source], pin) for pin in interval.pins}
+    rows = featured(project, groups, sources, interval.since, interval.until)
+    return rows.drop("label", "label_available_time")
+
+
+def require_features(version: ModelVersion, manifest: Manifest, rows: DataFrame) -> None:
+    """Refuses a model whose features are not built any more."""
+    lacking = [name for name in manifest["estimator"]["inputs"] if name not in rows.columns]
+    if lacking:
+        raise EvaluationError(
+            f"{version} needs the feature {lacking[0]}, which the feature groups of model.yml do not give; train a model on "
+            "the present features, or score with the code of its commit"
+        )
+
+
+def scorable(project: Project) -> Expression:
+    """Whether a prediction is what it should be."""
+    value = F.col("prediction")
+    if project.model.kind == "binary":
+        return F.coalesce(value.between(0.0, 1.0), F.lit(False))
+    return F.coalesce(~F.isnan(value) & (F.abs(value) < F.lit(float("inf"))), F.lit(False))
+
+
+def note(warehouse: Warehouse, made: ScoreBatch, manifest: str, code: str, seconds: float) -> None:
+    """Enters a batch into the ledger, which completes it."""
+    warehouse.create(BATCHES, BATCH_COLUMNS)
+    pins = json.dumps([pin.document() for pin in made.pins])
+    row = (
+        *(made.batch, warehouse.read(BATCHES).count() + 1, made.model, made.model_version, made.model_digest, manifest),
+        *(made.since, made.until, pins, code, made.features_digest, made.table, made.version),
+        *(made.rows, made.scored_before, made.unscored, seconds, datetime.now(UTC)),
+    )
+    warehouse.append_rows(BATCHES, [row], BATCH_COLUMNS, made.batch)
+
+
+def batches(warehouse: Warehouse, model_digest: str) -> list[ScoreBatch]:
+    """The complete batches of a model, from the first."""
+    if not warehouse.exists(BATCHES):
+        return []
+    rows = warehouse.read(BATCHES).where(F.col("model_digest") == model_digest).orderBy("sequence").collect()
+    return [batch_from(row.asDict()) for row in rows]
+
+
+def find_batch(warehouse: Warehouse, name: str) -> ScoreBatch | None:
+    """A complete batch, if there is one of that name."""
+    if not warehouse.exists(BATCHES):
+        return None
+    rows = warehouse.read(BATCHES).where(F.col("batch") == name).limit(1).collect()
+    return batch_from(rows[0].asDict()) if rows else None
+
+
+def batch_from(row: Mapping[str, Any]) -> ScoreBatch:
+    """A batch as the ledger has it."""
+    values = {name: row[name] for name in ScoreBatch.__dataclass_fields__}
+    pins = tuple(Pin(**pin) for pin in json.loads(str(row["pins"])))
+    # Spark gives a time as the driver's local clock reads.
+    times = {name: row[name].astimezone(UTC) for name in ("since", "until")}
+    return ScoreBatch(**{**values, **times, "pins": pins})
+
+
+@dataclass(frozen=True)
+class Skew:
+    """A row whose features, built again from the sources as they were, are not those it was scored with."""
+
+    batch: str
+    key: tuple[object, ...]
+    found: bool
+
+
+def skew_of(
+    warehouse: Warehouse, project: Project, groups: Sequence[FeatureGroup], batch: ScoreBatch, most: int = 100
+) -> tuple[int, list[Skew]]:
+    """Builds the features of a batch again from its pins, and compares them row by row with those used.
+
+    Returns:
+        How many rows differ, and at most so many of them; found is False for a row that is not built any more.
+    """
+    key = list(project.predicted.key)
+    interval = Interval(batch.since, batch.until, batch.pins)
+    rows = feature_rows(warehouse, project, groups, interval)
+    again = rows.select(*key, row_hash(rows, [feature.name for feature in declared(groups)]).alias("_again"))
+    used = of_interval(warehouse.read(batch.table), interval).where(F.col("batch") == batch.batch)
+    differing = used.join(again, key, "left").where(~F.col("features_hash").eqNullSafe(F.col("_again"))).persist()
+    try:
+        examples = differing.orderBy(*key).limit(most).select(*key, F.col("_again").isNotNull().alias("_found"))
+        skewed = [Skew(batch.batch, tuple(row[:-1]), row[-1]) for row in examples.collect()]
+        return (differing.count() if len(skewed) == most else len(skewed)), skewed
+    finally:
+        differing.unpersist()

@@ -1,0 +1,119 @@
+"""Scoring days of a small shop: once, with late facts, with another model, and with features that are what they were."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from solvent.cli import main
+from solvent.features.table import featured
+from solvent.registry import CHAMPION
+from solvent.release import promote
+from solvent.scoring import BATCHES, Interval, batches, score, skew_of
+from solvent.tables.sources import read_source
+from solvent.training import predict
+
+SINCE, UNTIL = datetime(2024, 3, 1, tzinfo=UTC), datetime(2024, 3, 3, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def served(make_shop: Any) -> Any:
+    """A Shop with a champion, and orders of the first days after it."""
+    shop = make_shop()
+    run = shop.run()
+    run.ingest()
+    version, _ = run.train()
+    promote(run.warehouse, run.registry, version, "first")
+    shop.land_orders(date(2024, 3, 1), date(2024, 3, 3))
+    shop.run().ingest()
+    return shop
+
+
+def scored(shop: Any) -> Any:
+    run = shop.run()
+    return run.score(run.registry.find("shop", CHAMPION), SINCE, UNTIL)
+
+
+def predictions(shop: Any, table: str) -> DataFrame:
+    return shop.run().warehouse.read(table)
+
+
+def test_an_interval_is_scored_once_with_the_predictions_of_the_model(served: Any) -> None:
+    batch = scored(served)
+    assert (batch.rows, batch.scored_before, batch.unscored) == (60, 0, 0)
+    assert scored(served) == batch
+    run = served.run()
+    version = run.registry.find("shop", CHAMPION)
+    sources = {pin.source: read_source(run.warehouse, run.project.sources[pin.source], pin) for pin in run.pins}
+    rows = featured(run.project, run.settings.groups, sources, SINCE, UNTIL)
+    expected = {
+        row["id"]: row["prediction"] for row in predict(run.registry.load(version), rows, "binary", ["id"]).collect()
+    }
+    found = predictions(served, batch.table).collect()
+    assert {row["id"]: row["prediction"] for row in found} == expected
+    assert len(found) == 60
+    assert {(row["model_version"], row["model_digest"], row["batch"]) for row in found} == {
+        (1, version.digest, batch.batch)
+    }
+    assert "label" not in predictions(served, batch.table).columns
+    (entry,) = run.warehouse.read(BATCHES).collect()
+    assert entry["features_digest"] == batch.features_digest
+    assert entry["manifest_digest"] == version.manifest_digest
+    assert entry["seconds"] > 0
+
+
+def test_features_are_what_they_were_and_a_change_is_named(served: Any, spark: SparkSession) -> None:
+    batch = scored(served)
+    run = served.run()
+    assert run.skew(run.registry.find("shop", CHAMPION)) == 60
+    order = run.settings.groups[0]
+    changed = order.compute
+
+    def other(rows: DataFrame, sources: Any) -> DataFrame:
+        return changed(rows, sources).withColumn("hour", F.when(F.col("id") % 10 == 3, 0).otherwise(F.col("hour")))
+
+    groups = [type(order)(order.name, order.features, order.sources, order.look_back, other), *run.settings.groups[1:]]
+    differing, skewed = skew_of(run.warehouse, run.project, groups, batch)
+    assert differing == len(skewed) == 6
+    assert {one.key[0] % 10 for one in skewed} == {3}
+
+
+def test_late_rows_are_added_and_another_model_replaces_nothing(served: Any) -> None:
+    first = scored(served)
+    served.land("orders", "late.csv", ["id,customer,placed,amount,returned", "9,c1,2024-03-02 10:05:00,50.0,"])
+    served.run().ingest()
+    late = scored(served)
+    assert (late.rows, late.scored_before) == (1, 60)
+    run = served.run()
+    baseline = run.registry.find("shop_baseline", "1")
+    beside, made = score(
+        run.warehouse,
+        run.registry,
+        run.project,
+        run.settings.groups,
+        baseline,
+        Interval(SINCE, UNTIL, run.pins),
+        run.code,
+    )
+    assert made
+    assert (beside.rows, beside.scored_before) == (61, 0)
+    rows = predictions(served, first.table)
+    assert {row["model"]: row["count"] for row in rows.groupBy("model").count().collect()} == {
+        "shop": 61,
+        "shop_baseline": 61,
+    }
+    assert [one.batch for one in batches(run.warehouse, first.model_digest)] == [first.batch, late.batch]
+
+
+def test_the_command_says_what_it_did_and_refuses_an_interval_that_ends_before_it_starts(served: Any) -> None:
+    words = ["--root", str(served.root), "score", "--since", "2024-03-01", "--until"]
+    result = CliRunner().invoke(main, [*words, "2024-03-03"])
+    assert result.exit_code == 0, result.output
+    assert "shop version 1, 2024-03-01 to 2024-03-03: there already:" in result.output
+    wrong = CliRunner().invoke(main, [*words, "2024-03-01"])
+    assert (wrong.exit_code, "is not before --until" in wrong.output) == (2, True)
