@@ -139,7 +139,7 @@ def monitor(
         append_changed(warehouse, version, REFERENCE, as_of, measured_windows(holdout, kind, project.evaluation, key))
     end = datetime.combine(as_of, time(), UTC)
     last = end - project.windows.maturity
-    since = last - project.monitoring.look_back
+    since = measured_until(performance(warehouse, version), last) - project.monitoring.look_back
     when = F.col("prediction_time")
     recent = predictions.where((when >= F.lit(since)) & (when < F.lit(end)))
     labelled = with_labels(recent, labels_of(warehouse, project, pins, since, end), key, end).persist()
@@ -161,6 +161,12 @@ def reference_measured(warehouse: Warehouse, version: ModelVersion) -> bool:
         return False
     rows = warehouse.read(PERFORMANCE).where((F.col("model_digest") == version.digest) & (F.col("phase") == REFERENCE))
     return bool(rows.limit(1).collect())
+
+
+def measured_until(measured: Mapping[Position, Any], last: datetime) -> datetime:
+    """The end of what was measured of a life, so that no day is left out however seldom it is looked at; 1970 before the first time."""
+    ends = [window + timedelta(days=1) for phase, window, *_ in measured if phase == LIFE]
+    return min(last, datetime.combine(max(ends), time(), UTC)) if ends else datetime(1970, 2, 1, tzinfo=UTC)
 
 
 def labels_of(
