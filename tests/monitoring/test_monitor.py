@@ -1,0 +1,129 @@
+"""The life of a small model after release: labels mature, days are measured once, late rows measure them again."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+from pyspark.testing import assertDataFrameEqual
+from sklearn import metrics as sk
+
+from solvent.monitoring import Monitored
+from solvent.monitoring.labels import with_labels
+from solvent.monitoring.monitor import COVERAGE, DEVIATIONS, PERFORMANCE
+from solvent.release import promote
+from solvent.scoring import batches
+
+RELEASED, TURNS, ENDS = date(2024, 3, 1), date(2024, 3, 13), date(2024, 4, 12)
+HEADER = "id,customer,placed,amount,returned"
+
+
+def test_labels_mature_when_their_time_has_passed(spark: SparkSession) -> None:
+    at = [datetime(2024, 3, 1, hour, tzinfo=UTC) for hour in range(4)]
+    predictions = spark.createDataFrame([(n, 0.5) for n in range(5)], "id INT, prediction DOUBLE")
+    labels = spark.createDataFrame(
+        [(0, 1.0, at[1]), (1, 0.0, at[2]), (2, None, at[1]), (3, None, at[3])],
+        "id INT, label DOUBLE, label_available_time TIMESTAMP",
+    )
+    expected = [(0, 0.5, 1.0, "matured"), (1, 0.5, None, "pending"), (2, 0.5, None, "never"), (3, 0.5, None, "pending")]
+    expected.append((4, 0.5, None, "pending"))
+    schema = "id INT, prediction DOUBLE, label DOUBLE, label_state STRING"
+    found = with_labels(predictions, labels, ["id"], at[2]).select("id", "prediction", "label", "label_state")
+    assertDataFrameEqual(found, spark.createDataFrame(expected, schema))
+
+
+def turned(line: str) -> str:
+    """An order whose outcome is the opposite of what the model has learned: cheap ones come back."""
+    head, _, label = line.rpartition(",")
+    amount = float(head.rpartition(",")[2])
+    return f"{head},{'' if label == '' else int(amount < 50)}"
+
+
+@pytest.fixture(scope="module")
+def living(make_shop: Any, make_order_lines: Any) -> Any:
+    """A Shop whose champion scored 42 days, of which the last 30 have the opposite outcome."""
+    shop = make_shop()
+    shop.configure("train: 30 days, holdout: 10 days", "train: 20 days, holdout: 27 days")
+    path = shop.root / "conf/shop/model.yml"
+    path.write_text(path.read_text() + "monitoring: {min_rows: 10}\n")
+    shop.commit()
+    run = shop.run()
+    run.ingest()
+    version, _ = run.train()
+    promote(run.warehouse, run.registry, version, "first")
+    lines = [*make_order_lines(RELEASED, TURNS), *map(turned, make_order_lines(TURNS, ENDS))]
+    shop.land("orders", "life.csv", [HEADER, *lines])
+    run = shop.run()
+    run.ingest()
+    run.score(version, moment(RELEASED), moment(ENDS))
+    return shop
+
+
+def moment(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+
+def monitored(shop: Any, as_of: date) -> Monitored:
+    run = shop.run(as_of)
+    return run.monitor(run.registry.find("shop", "1"))
+
+
+def counts(shop: Any) -> list[int]:
+    warehouse = shop.run().warehouse
+    return [warehouse.read(name).count() for name in (PERFORMANCE, COVERAGE, DEVIATIONS)]
+
+
+def test_before_the_turn_nothing_deviates_and_running_again_adds_nothing(living: Any) -> None:
+    found = monitored(living, TURNS)
+    assert found.life == [RELEASED + timedelta(days=n) for n in range(10)]
+    assert found.verdict.findings
+    assert not any(one.deviates for one in found.verdict.findings)
+    assert not found.verdict.unjudged
+    assert all(one.predictions == 30 == one.matured + one.never + one.pending for one in found.coverage)
+    assert found.coverage[-1].pending == 30
+    assert found.coverage[0].pending == 0
+    assert sum(one.never for one in found.coverage) > 0
+    before = counts(living)
+    again = monitored(living, TURNS)
+    assert (again.windows, counts(living)) == ([], before)
+    assert again.verdict == found.verdict
+
+
+def test_values_equal_scikit_learn_on_the_matured_rows_of_a_day(living: Any) -> None:
+    monitored(living, TURNS)
+    run = living.run()
+    day = RELEASED + timedelta(days=4)
+    (table,) = {one.table for one in batches(run.warehouse, run.registry.find("shop", "1").digest)}
+    scored = run.warehouse.read(table).where(F.to_date("prediction_time") == F.lit(day))
+    orders = run.warehouse.read("source_orders").where("returned IS NOT NULL").select("id", "returned")
+    rows = scored.join(orders, "id").toPandas()
+    found = run.warehouse.read(PERFORMANCE).where((F.col("window") == F.lit(day)) & (F.col("phase") == "life"))
+    values = {(row["slice_value"], row["metric"]): (row["value"], row["n"]) for row in found.collect()}
+    for place, part in [("all", rows), *rows.groupby("region")]:
+        assert values[place, "log_loss"][0] == pytest.approx(
+            sk.log_loss(part["returned"], part["prediction"], labels=[0, 1])
+        )
+        assert values[place, "auc"] == (
+            pytest.approx(sk.roc_auc_score(part["returned"], part["prediction"])),
+            len(part),
+        )
+
+
+def test_a_late_row_measures_its_day_again_beside_what_was_measured_before(living: Any) -> None:
+    monitored(living, ENDS)
+    day = ENDS - timedelta(days=5)
+    living.land("orders", "late.csv", [HEADER, f"7,c1,{day} 10:05:00,50.0,1"])
+    run = living.run(ENDS)
+    run.ingest()
+    version = run.registry.find("shop", "1")
+    run.score(version, moment(day), moment(day + timedelta(days=1)))
+    found = monitored(living, ENDS + timedelta(days=1))
+    assert day in found.windows
+    rows = run.warehouse.read(PERFORMANCE).where(
+        (F.col("window") == F.lit(day)) & (F.col("metric") == "accuracy") & (F.col("slice") == "all")
+    )
+    seen = {row["as_of"]: row["n"] for row in rows.collect()}
+    assert seen[ENDS + timedelta(days=1)] == seen[ENDS] + 1
