@@ -25,7 +25,7 @@ from solvent.ingest.rows import judged, raw_rows, sorted_out
 from solvent.session import SPARK_ERRORS, at_once
 from solvent.tables.digest import Content, contents_of
 from solvent.tables.sources import BATCH, BATCH_COLUMNS, BATCHES, FILE, source_table
-from solvent.tables.warehouse import Warehouse
+from solvent.tables.warehouse import Version, Warehouse
 
 FILES, QUARANTINE = "ingest_files", "quarantine"
 FILE_COLUMNS = (
@@ -44,7 +44,6 @@ QUARANTINE_COLUMNS = (
     Column("reason", "STRING"),
     Column("raw", "STRING"),
 )
-BATCH_NAMES = [column.name for column in BATCH_COLUMNS]
 FATES = ("accepted", "quarantined", "duplicate")
 
 Seen = Mapping[str, Mapping[str, Row]]
@@ -200,13 +199,16 @@ def take_in(warehouse: Warehouse, arrivals: Sequence[Arrival], done: int, noted:
         sifted = at_once(lambda arrival: sift(warehouse, arrival, cached), arrivals)
         if noted is not None:
             note(warehouse, arrivals, noted)
-        entries = at_once(lambda one: stored(warehouse, one), sifted)
+        versions = at_once(lambda one: stored(warehouse, one), sifted)
     finally:
         for rows in cached:
             rows.unpersist()
-    ledger = warehouse.frame(entries, BATCH_COLUMNS[:-1]).withColumn("ingested_at", F.current_timestamp())
+    taken = list(zip(sifted, versions, strict=True))
+    ledger = warehouse.frame([entry(*one) for one in taken], BATCH_COLUMNS[:-1]).withColumn(
+        "ingested_at", F.current_timestamp()
+    )
     warehouse.append(BATCHES, ledger, digest_of([one.batch for one in arrivals]), turn=done)
-    return [batch_of(one, entry) for one, entry in zip(sifted, entries, strict=True)]
+    return [batch_of(*one) for one in taken]
 
 
 def note(warehouse: Warehouse, arrivals: Sequence[Arrival], noted: int) -> None:
@@ -245,8 +247,8 @@ def unreadable(error: Exception, arrival: Arrival) -> Exception:
     return error
 
 
-def stored(warehouse: Warehouse, sifted: Sifted) -> tuple[object, ...]:
-    """Appends refused rows to quarantine and accepted ones to the source; the entry for the ledger, but for its time."""
+def stored(warehouse: Warehouse, sifted: Sifted) -> Version:
+    """Appends refused rows to quarantine and accepted ones to the source; the version of the source that has them."""
     arrival, rows = sifted.arrival, sifted.rows
     if sifted.counts["quarantined"]:
         refused = rows.where(F.col("_fate") == "quarantined").select(
@@ -259,7 +261,12 @@ def stored(warehouse: Warehouse, sifted: Sifted) -> tuple[object, ...]:
         warehouse.append(QUARANTINE, refused, arrival.batch)
     table, columns = source_table(arrival.name), [column.name for column in arrival.source.columns]
     good = rows.where(F.col("_fate") == "accepted").select(*columns, F.lit(arrival.batch).alias(BATCH), FILE)
-    version = warehouse.at(table, warehouse.append(table, good, arrival.batch))
+    return warehouse.at(table, warehouse.append(table, good, arrival.batch))
+
+
+def entry(sifted: Sifted, version: Version) -> tuple[object, ...]:
+    """A batch as its ledger has it, but for the time."""
+    arrival = sifted.arrival
     counts = [sifted.counts[fate] for fate in FATES]
     return (
         *(arrival.name, arrival.batch, arrival.sequence, sum(counts), *counts),
@@ -268,9 +275,9 @@ def stored(warehouse: Warehouse, sifted: Sifted) -> tuple[object, ...]:
     )
 
 
-def batch_of(sifted: Sifted, entry: Sequence[object]) -> Batch:
-    """A batch as its ledger entry has it."""
+def batch_of(sifted: Sifted, version: Version) -> Batch:
+    """A batch as its job tells it."""
     accepted, quarantined, duplicates = (sifted.counts[fate] for fate in FATES)
     rows_in = accepted + quarantined + duplicates
-    version = int(str(entry[BATCH_NAMES.index("version")]))
-    return Batch(sifted.arrival.name, len(sifted.arrival.files), rows_in, accepted, quarantined, duplicates, version)
+    name, files = sifted.arrival.name, len(sifted.arrival.files)
+    return Batch(name, files, rows_in, accepted, quarantined, duplicates, version.version)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import re
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -120,13 +121,17 @@ def check_heads(
     """
     if empty:
         raise IngestError(f"{empty[0]}: is empty; remove it, or land it again whole")
-    plain = {path.split("://", 1)[-1]: source for path, source in paths.items()}
+    source_of = {without_scheme(path): source for path, source in paths.items()}
     files = warehouse.spark.read.format("binaryFile").load(list(paths))
     heads = files.select("path", F.substring("content", 1, HEAD).alias("head"))
     for row in sorted(heads.toLocalIterator(), key=lambda row: row["path"]):
-        path = row["path"].split(":", 1)[-1]
-        source = next(source for known, source in plain.items() if path.endswith(known))
-        check_head(path, bytes(row["head"]), sources[source])
+        source = sources[source_of[without_scheme(row["path"])]]
+        check_head(row["path"].split(":", 1)[-1], bytes(row["head"]), source)
+
+
+def without_scheme(path: str) -> str:
+    """A path as it is the same with and without file:, file:// or another scheme before it."""
+    return re.sub(r"^(\w[\w+.-]*:)?/*", "", path)
 
 
 def check_head(path: str, head: bytes, source: Source) -> None:

@@ -79,7 +79,7 @@ class Warehouse:
         if not self.exists(table):
             return None
         try:
-            detail = self.spark.sql(f"DESCRIBE DETAIL {self.name(table)}").select("id").collect()
+            identity = self.id_of(table)
             latest = (
                 self.spark.sql(f"DESCRIBE HISTORY {self.name(table)} LIMIT 1")
                 .selectExpr("version", COMMITTED)
@@ -89,13 +89,16 @@ class Warehouse:
             if "DELTA_MISSING" in str(error.getCondition()) or "NOT_FOUND" in str(error.getCondition()):
                 return None
             raise
-        return Version(detail[0]["id"], latest[0]["version"], latest[0]["timestamp"])
+        return Version(identity, latest[0]["version"], latest[0]["timestamp"])
+
+    def id_of(self, table: str) -> str:
+        """The id that Delta gave the table when it was made."""
+        return str(self.spark.sql(f"DESCRIBE DETAIL {self.name(table)}").select("id").collect()[0]["id"])
 
     def at(self, table: str, version: int) -> Version:
         """A version the table has had."""
-        detail = self.spark.sql(f"DESCRIBE DETAIL {self.name(table)}").select("id").collect()
         history = self.spark.sql(f"DESCRIBE HISTORY {self.name(table)}").where(F.col("version") == version)
-        return Version(detail[0]["id"], version, history.selectExpr(COMMITTED).collect()[0][0])
+        return Version(self.id_of(table), version, history.selectExpr(COMMITTED).collect()[0][0])
 
     def require(self, table: str) -> Version:
         """The table now.
