@@ -87,10 +87,11 @@ def where(command: Command) -> Command:
     return project(environment(command))
 
 
+DAY = click.DateTime(["%Y-%m-%d"])
 as_of_option = click.option(
     "--as-of",
     callback=as_date,
-    type=click.DateTime(["%Y-%m-%d"]),
+    type=DAY,
     help="Date the windows are relative to (default: today, UTC).",
 )
 force_option = click.option("--force", is_flag=True, help="Do again what is there already.")
@@ -193,14 +194,11 @@ def release(ctx: click.Context, project: str, environment: str, which: str) -> N
         raise RefusedError(f"{project} version {decided.to_version}: {decided.reason}")
 
 
-day_type = click.DateTime(["%Y-%m-%d"])
-
-
 @main.command("score")
 @where
 @model_option(CHAMPION)
-@click.option("--since", type=day_type, required=True, help="First date of prediction times, UTC.")
-@click.option("--until", type=day_type, required=True, help="Date that ends them, not included.")
+@click.option("--since", type=DAY, required=True, help="First date of prediction times, UTC.")
+@click.option("--until", type=DAY, required=True, help="Date that ends them, not included.")
 @click.option("--check-skew", is_flag=True, help="Build the features of all rows scored so far again, and compare.")
 @click.pass_context
 def score_command(

@@ -21,7 +21,7 @@ from pyspark.sql import functions as F
 from solvent.config.base import closest
 from solvent.config.environment import Environment, load_environment
 from solvent.config.estimator import Estimator
-from solvent.config.model import Project, load_project
+from solvent.config.model import TIMES, Project, load_project
 from solvent.errors import ConfigurationError, EvaluationError, FeatureError, RefusedError, RegistryError
 from solvent.evaluation import ALL, Evaluation, require_known
 from solvent.features import FeatureGroup, load_groups
@@ -81,7 +81,7 @@ def require_sources(project: Project, groups: Sequence[FeatureGroup]) -> None:
         for source, columns in group.sources.items():
             if source not in project.sources:
                 raise FeatureError(f"{group.name}: reads the source '{source}'; {closest(source, project.sources)}")
-            known = (*project.sources[source].names, "event_time", "available_time")
+            known = (*project.sources[source].names, *TIMES)
             for column in columns:
                 if column not in known:
                     raise FeatureError(

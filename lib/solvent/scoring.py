@@ -23,7 +23,7 @@ from solvent.config.expressions import Column
 from solvent.config.model import Project
 from solvent.errors import EvaluationError
 from solvent.features import FeatureGroup
-from solvent.features.table import columns_of, declared, featured
+from solvent.features.table import columns_of, declared, featured, predicted_within
 from solvent.identity import Manifest
 from solvent.registry import ModelVersion, Registry
 from solvent.tables.digest import contents_of, declarations, row_hash
@@ -155,7 +155,8 @@ def score(
     table, columns = predictions_table(project, groups), prediction_columns(project, groups)
     warehouse.create(table, columns)
     whose = F.col("model_digest") == version.digest
-    before = of_interval(warehouse.read(table), interval).where(whose & (F.col("batch") != name))
+    within = predicted_within(interval.since, interval.until)
+    before = warehouse.read(table).where(within & whose & (F.col("batch") != name))
     features = [feature.name for feature in declared(groups)]
     key = list(project.predicted.key)
     carried = [column.name for column in columns if column not in MODEL_COLUMNS]
@@ -194,12 +195,6 @@ def batch_name(version: ModelVersion, interval: Interval) -> str:
     """The digest that names a batch."""
     pins = [[pin.source, pin.digest] for pin in interval.pins]
     return digest_of([version.name, version.digest, interval.since.isoformat(), interval.until.isoformat(), pins])
-
-
-def of_interval(rows: DataFrame, interval: Interval) -> DataFrame:
-    """Rows with a prediction_time in an interval."""
-    time_of = F.col("prediction_time")
-    return rows.where((time_of >= F.lit(interval.since)) & (time_of < F.lit(interval.until)))
 
 
 def feature_rows(
@@ -287,7 +282,8 @@ def skew_of(
     interval = Interval(batch.since, batch.until, batch.pins)
     rows = feature_rows(warehouse, project, groups, interval)
     again = rows.select(*key, row_hash(rows, [feature.name for feature in declared(groups)]).alias("_again"))
-    used = of_interval(warehouse.read(batch.table), interval).where(F.col("batch") == batch.batch)
+    within = predicted_within(batch.since, batch.until)
+    used = warehouse.read(batch.table).where(within & (F.col("batch") == batch.batch))
     differing = used.join(again, key, "left").where(~F.col("features_hash").eqNullSafe(F.col("_again"))).persist()
     try:
         examples = differing.orderBy(*key).limit(most).select(*key, F.col("_again").isNotNull().alias("_found"))

@@ -20,12 +20,14 @@ def slice_column(position: int) -> str:
     return f"slice_{position}"
 
 
+def slice_value(name: str) -> Column:
+    """The value of a slice column as a string that is never null."""
+    return F.coalesce(quoted(name).cast("string"), F.lit(MISSING))
+
+
 def slice_values(slices: Sequence[str]) -> list[Column]:
     """Every slice column as a string that is never null."""
-    return [
-        F.coalesce(quoted(name).cast("string"), F.lit(MISSING)).alias(slice_column(position))
-        for position, name in enumerate(slices)
-    ]
+    return [slice_value(name).alias(slice_column(position)) for position, name in enumerate(slices)]
 
 
 def by_membership(rows: DataFrame, slices: Sequence[str]) -> DataFrame:

@@ -7,11 +7,10 @@ from collections.abc import Mapping, Sequence
 from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame
 
+from solvent.config.model import TIMES
 from solvent.errors import FeatureError
 from solvent.features.group import FeatureGroup
 from solvent.session import cause
-
-TIMES = ("event_time", "available_time")
 
 
 def build(rows: DataFrame, groups: Sequence[FeatureGroup], sources: Mapping[str, DataFrame]) -> DataFrame:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from pyspark.sql import Column as Condition
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -141,7 +142,13 @@ def labelled_rows(project: Project, facts: DataFrame, since: datetime, until: da
         F.expr(prediction.label.value).cast("double").alias("_label"),
         F.expr(prediction.label.available_time).alias("_label_available_time"),
     )
-    return rows.where((F.col("prediction_time") >= F.lit(since)) & (F.col("prediction_time") < F.lit(until)))
+    return rows.where(predicted_within(since, until))
+
+
+def predicted_within(since: datetime, until: datetime) -> Condition:
+    """Whether prediction_time is in [since, until)."""
+    time = F.col("prediction_time")
+    return (time >= F.lit(since)) & (time < F.lit(until))
 
 
 def featured(

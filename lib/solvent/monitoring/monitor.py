@@ -19,7 +19,7 @@ from solvent.config.base import digest_of
 from solvent.config.expressions import Column
 from solvent.config.model import Project
 from solvent.evaluation.metrics import DESCRIPTIVE
-from solvent.features.table import labelled_rows
+from solvent.features.table import labelled_rows, predicted_within
 from solvent.monitoring.deviation import Finding, Stream, Verdict, judge
 from solvent.monitoring.labels import MATURED, NEVER, PENDING, with_labels
 from solvent.monitoring.windows import WindowMeasurement, measured_windows
@@ -135,24 +135,26 @@ def monitor(
     ):
         warehouse.create(table, columns)
     key, kind = project.predicted.key, project.model.kind
+    before = performance(warehouse, version)
     if holdout is not None:
-        append_changed(warehouse, version, REFERENCE, as_of, measured_windows(holdout, kind, project.evaluation, key))
+        reference = measured_windows(holdout, kind, project.evaluation, key)
+        append_changed(warehouse, version, REFERENCE, as_of, reference, before)
     end = datetime.combine(as_of, time(), UTC)
     last = end - project.windows.maturity
-    since = measured_until(performance(warehouse, version), last) - project.monitoring.look_back
-    when = F.col("prediction_time")
-    recent = predictions.where((when >= F.lit(since)) & (when < F.lit(end)))
+    since = measured_until(before, last) - project.monitoring.look_back
+    recent = predictions.where(predicted_within(since, end))
     labelled = with_labels(recent, labels_of(warehouse, project, pins, since, end), key, end).persist()
     try:
         covered = coverage_of(labelled)
-        ripe = labelled.where((F.col("label_state") == MATURED) & (when < F.lit(last)))
-        changed = append_changed(warehouse, version, LIFE, as_of, measured_windows(ripe, kind, project.evaluation, key))
+        ripe = labelled.where((F.col("label_state") == MATURED) & predicted_within(since, last))
+        life = measured_windows(ripe, kind, project.evaluation, key)
+        changed = append_changed(warehouse, version, LIFE, as_of, life, before)
     finally:
         labelled.unpersist()
     append_coverage(warehouse, version, as_of, covered)
-    verdict, life = judged(project, performance(warehouse, version), last.date())
-    append_deviations(warehouse, version, as_of, verdict, life)
-    return Monitored(version, covered, changed, verdict, life)
+    verdict, windows = judged(project, performance(warehouse, version), last.date())
+    append_deviations(warehouse, version, as_of, verdict, windows)
+    return Monitored(version, covered, changed, verdict, windows)
 
 
 def reference_measured(warehouse: Warehouse, version: ModelVersion) -> bool:
@@ -196,10 +198,14 @@ def performance(warehouse: Warehouse, version: ModelVersion) -> dict[Position, A
 
 
 def append_changed(
-    warehouse: Warehouse, version: ModelVersion, phase: str, as_of: date, found: Iterable[WindowMeasurement]
+    warehouse: Warehouse,
+    version: ModelVersion,
+    phase: str,
+    as_of: date,
+    found: Iterable[WindowMeasurement],
+    there: Mapping[Position, Any],
 ) -> list[date]:
-    """Appends measurements that are not the latest in the table; their windows."""
-    there = performance(warehouse, version)
+    """Appends measurements that are not what is there already; their windows."""
     rows = []
     for one in found:
         measured = one.measured
@@ -208,34 +214,34 @@ def append_changed(
             continue
         rows.append(
             (
-                *(version.name, version.version, version.digest, phase, one.window, as_of),
+                *(*whose(version), phase, one.window, as_of),
                 *(measured.slice, measured.slice_value, measured.metric),
                 *(measured.value, measured.low, measured.high, measured.n, measured.method),
             )
         )
-    if rows:
-        warehouse.append_rows(PERFORMANCE, rows, PERFORMANCE_COLUMNS, digest_of([str(row) for row in rows]))
+    append_once(warehouse, PERFORMANCE, PERFORMANCE_COLUMNS, rows)
     return sorted({row[4] for row in rows})
+
+
+def whose(version: ModelVersion) -> tuple[str, int, str]:
+    """The values of WHOSE."""
+    return version.name, version.version, version.digest
+
+
+def append_once(
+    warehouse: Warehouse, table: str, columns: Sequence[Column], rows: Sequence[tuple[object, ...]]
+) -> None:
+    """Appends rows that are named by what they say; none are appended a second time."""
+    if rows:
+        warehouse.append_rows(table, rows, columns, digest_of([str(row) for row in rows]))
 
 
 def append_coverage(warehouse: Warehouse, version: ModelVersion, as_of: date, covered: Sequence[Coverage]) -> None:
     """Appends the coverage seen at an as-of, once."""
     rows = [
-        (
-            version.name,
-            version.version,
-            version.digest,
-            one.window,
-            as_of,
-            one.predictions,
-            one.matured,
-            one.never,
-            one.pending,
-        )
-        for one in covered
+        (*whose(version), one.window, as_of, one.predictions, one.matured, one.never, one.pending) for one in covered
     ]
-    if rows:
-        warehouse.append_rows(COVERAGE, rows, COVERAGE_COLUMNS, digest_of([str(row) for row in rows]))
+    append_once(warehouse, COVERAGE, COVERAGE_COLUMNS, rows)
 
 
 def judged(project: Project, measured: Mapping[Position, Any], last: date) -> tuple[Verdict, list[date]]:
@@ -273,10 +279,8 @@ def append_deviations(
     warehouse: Warehouse, version: ModelVersion, as_of: date, verdict: Verdict, life: Sequence[date]
 ) -> None:
     """Appends what was found of every stream at an as-of, once."""
-    whose = (version.name, version.version, version.digest, as_of)
-    rows = [(*whose, *deviation_row(one, life)) for one in verdict.findings]
-    if rows:
-        warehouse.append_rows(DEVIATIONS, rows, DEVIATION_COLUMNS, digest_of([str(row) for row in rows]))
+    rows = [(*whose(version), as_of, *deviation_row(one, life)) for one in verdict.findings]
+    append_once(warehouse, DEVIATIONS, DEVIATION_COLUMNS, rows)
 
 
 def deviation_row(one: Finding, life: Sequence[date]) -> tuple[object, ...]:

@@ -10,7 +10,8 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from solvent.config.model import Measures
-from solvent.evaluation import ALL, MISSING, Measurement, evaluate
+from solvent.evaluation import ALL, Measurement, evaluate
+from solvent.evaluation.memberships import slice_value
 from solvent.evaluation.metrics import Kind
 
 WINDOW = "_window"
@@ -44,8 +45,7 @@ def measured_windows(
     rows = labelled.withColumn(WINDOW, window)
     names = {f"{WINDOW}_{name}": name for name in measures.slices}
     for column, name in names.items():
-        value = F.coalesce(F.col(f"`{name}`").cast("string"), F.lit(MISSING))
-        rows = rows.withColumn(column, F.concat(F.col(WINDOW), F.lit(SEPARATOR), value))
+        rows = rows.withColumn(column, F.concat(F.col(WINDOW), F.lit(SEPARATOR), slice_value(name)))
     if not rows.limit(1).collect():
         return []
     found = evaluate(
