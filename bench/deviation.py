@@ -30,13 +30,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "lib"))
 
 from solvent.evaluation.intervals import wilson
 from solvent.monitoring.detector import change_point, gather
