@@ -232,9 +232,8 @@ def test_two_runs_at_once_take_every_row_in_once(empty_shop: Any) -> None:
         return ""
 
     note = module.note
-    gate = Barrier(
-        2, action=lambda: empty_shop.land("orders", "b.csv", [HEADER, *GOOD, "3,c1,2024-01-02 00:00:00,1.0,0"])
-    )
+    second_file = [HEADER, *GOOD, "3,c1,2024-01-02 00:00:00,1.0,0"]
+    gate = Barrier(2, action=lambda: empty_shop.land("orders", "b.csv", second_file), timeout=120)
 
     def noted_together(*arguments: Any) -> None:
         gate.wait()

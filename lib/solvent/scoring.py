@@ -179,13 +179,13 @@ def score(
             F.lit(version.digest).alias("model_digest"),
             F.lit(name).alias("batch"),
         )
-        at = warehouse.append(table, made, name)
+        warehouse.append(table, made, name)
         digest = content.digest(declarations(scored, [*key, *features]))
     finally:
         scored.unpersist()
     found = ScoreBatch(
         name, version.name, version.version, version.digest, interval.since, interval.until, interval.pins,
-        digest, table, at, content.rows, int(str(already)), int(str(unscored)),
+        digest, table, warehouse.brought(table, name).version, content.rows, int(str(already)), int(str(unscored)),
     )  # fmt: skip
     note(warehouse, found, manifest.digest, code, time.monotonic() - started)
     return found, True

@@ -176,8 +176,9 @@ def pinned(run: Any, source: str, facts: DataFrame) -> Pin:
     """Writes the facts of a source, and pins them."""
     table, columns = source_table(source), run.project.sources[source].columns
     run.warehouse.create(table, columns)
-    version = run.warehouse.append(table, facts.coalesce(1), source)
-    return Pin(source, run.warehouse.require(table).id, version, "", 0, f"digest of {source}")
+    run.warehouse.append(table, facts.coalesce(1), source)
+    at = run.warehouse.brought(table, source)
+    return Pin(source, at.id, at.version, at.timestamp, 0, f"digest of {source}")
 
 
 def unsliced(run: Any) -> Any:

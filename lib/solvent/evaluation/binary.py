@@ -22,17 +22,12 @@ from solvent.evaluation.tallies import BINS, BUCKETS_PER_BIN, SQUARED_LOSS_SCALE
 COUNTS = ("positives", "negatives", "true_positives", "false_positives")
 FIXED = (
     "predictions",
-    "positive_squares",
-    "negative_squares",
-    "positive_fourths",
-    "negative_fourths",
-    "positive_losses",
-    "negative_losses",
-    "positive_squared_losses",
-    "negative_squared_losses",
+    "squares",
+    "fourths",
+    "losses",
+    "squared_losses",
     "positive_placements",
     "positive_squared_placements",
-    "negative_placements",
     "negative_squared_placements",
     "precisions",
 )
@@ -56,9 +51,9 @@ class Sums:
         """A number of rows."""
         return self.totals[name]
 
-    def sum(self, *names: str) -> float:
-        """The sum of fixed-point sums, rounded once."""
-        return as_float(sum(self.totals[name] for name in names))
+    def sum(self, name: str) -> float:
+        """A fixed-point sum, rounded once."""
+        return as_float(self.totals[name])
 
     @property
     def n(self) -> int:
@@ -115,16 +110,16 @@ def average_precision(tally: Tally, confidence: float) -> Value:
 def log_loss(tally: Tally, confidence: float) -> Value:
     """The mean of -log of the probability given to the label (natural logarithm)."""
     n = tally.all.n
-    value = tally.all.sum("positive_losses", "negative_losses") / n
-    squares = tally.all.sum("positive_squared_losses", "negative_squared_losses") * SQUARED_LOSS_SCALE
+    value = tally.all.sum("losses") / n
+    squares = tally.all.sum("squared_losses") * SQUARED_LOSS_SCALE
     return value, intervals.student_t(value, spread(value, squares, n), n, confidence, lowest=0.0)
 
 
 def brier(tally: Tally, confidence: float) -> Value:
     """The mean squared difference of label and probability (Brier 1950)."""
     n = tally.all.n
-    value = tally.all.sum("positive_squares", "negative_squares") / n
-    squares = tally.all.sum("positive_fourths", "negative_fourths")
+    value = tally.all.sum("squares") / n
+    squares = tally.all.sum("fourths")
     return value, intervals.student_t(value, spread(value, squares, n), n, confidence, lowest=0.0)
 
 
@@ -163,7 +158,7 @@ def calibration_error(tally: Tally, confidence: float) -> Value:
     """The mean distance of observed rate and mean prediction over bins of equal width, weighted by rows (expected calibration error)."""
     bins = [tally.bins[number] for number in sorted(tally.bins)]
     differences = np.array([one.count("positives") - one.sum("predictions") for one in bins])
-    squares = np.array([one.sum("positive_squares", "negative_squares") for one in bins])
+    squares = np.array([one.sum("squares") for one in bins])
     n = tally.all.n
     value = math.fsum(np.abs(differences)) / n
     return value, intervals.calibration_error_folded(differences, squares, n, confidence)
@@ -173,7 +168,7 @@ def prediction_bias(tally: Tally, confidence: float) -> Value:
     """The mean prediction less the observed rate."""
     n = tally.all.n
     value = (tally.all.sum("predictions") - tally.all.count("positives")) / n
-    squares = tally.all.sum("positive_squares", "negative_squares")
+    squares = tally.all.sum("squares")
     return value, intervals.student_t(value, spread(value, squares, n), n, confidence)
 
 

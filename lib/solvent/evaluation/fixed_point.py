@@ -7,6 +7,8 @@ exceeds a long (2**31 rows of the largest term) fails under ANSI mode and never 
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import add
 from typing import Any
 
 from pyspark.sql import Column
@@ -16,20 +18,22 @@ LIMB = 2**26
 UNIT = LIMB * LIMB
 
 
-def fixed_sum(value: Column, weight: Column) -> Column:
-    """Aggregate: the sum of weight * value, to be read by `units`.
+def fixed_sum(*terms: tuple[Column, Column]) -> Column:
+    """Aggregate: the sum of weight * value over rows and terms, to be read by `units`.
 
     Args:
-        value: DOUBLE in [0, 64).
-        weight: BIGINT, zero or more.
+        terms: A value, DOUBLE in [0, 64), and its weight, BIGINT, zero or more.
 
     Returns:
         STRUCT<whole: BIGINT, rest: BIGINT>, in units of 2**-26 and 2**-52.
     """
-    scaled = value * F.lit(float(LIMB))
-    whole = F.floor(scaled)
-    rest = F.floor((scaled - whole) * F.lit(float(LIMB)) + F.lit(0.5))
-    return F.struct(F.sum(weight * whole).alias("whole"), F.sum(weight * rest).alias("rest"))
+    wholes, rests = [], []
+    for value, weight in terms:
+        scaled = value * F.lit(float(LIMB))
+        whole = F.floor(scaled)
+        wholes.append(weight * whole)
+        rests.append(weight * F.floor((scaled - whole) * F.lit(float(LIMB)) + F.lit(0.5)))
+    return F.struct(F.sum(reduce(add, wholes)).alias("whole"), F.sum(reduce(add, rests)).alias("rest"))
 
 
 def units(total: Any) -> int:

@@ -13,7 +13,8 @@ chain:
 
 `bucket_prefixes` and `ranked` both start at narrow_rows. Spark plans its exchange once and reuses it, so the scored input is
 computed once; for that both must read every column of it (column pruning would make two different exchanges), which
-bucket_totals does by counting the invalid rows. The prefixes are broadcast: one row per slice value and non-empty bucket.
+bucket_totals does by counting the invalid rows. Cached input is exchanged twice, each time from the cache. The prefixes are
+broadcast: one row per slice value and non-empty bucket.
 """
 
 from __future__ import annotations
@@ -185,20 +186,17 @@ def slice_sums(terms: DataFrame, threshold: float) -> DataFrame:
         F.sum(F.when(chosen, negatives).otherwise(none)).alias("false_positives"),
         F.max("invalid_scores").alias("invalid_scores"),
         F.max("invalid_labels").alias("invalid_labels"),
-        fixed_sum(score, positives + negatives).alias("predictions"),
-        fixed_sum(F.col("positive_square"), positives).alias("positive_squares"),
-        fixed_sum(F.col("negative_square"), negatives).alias("negative_squares"),
-        fixed_sum(squared("positive_square"), positives).alias("positive_fourths"),
-        fixed_sum(squared("negative_square"), negatives).alias("negative_fourths"),
-        fixed_sum(F.col("positive_loss"), positives).alias("positive_losses"),
-        fixed_sum(F.col("negative_loss"), negatives).alias("negative_losses"),
-        fixed_sum(squared("positive_loss") / scale, positives).alias("positive_squared_losses"),
-        fixed_sum(squared("negative_loss") / scale, negatives).alias("negative_squared_losses"),
-        fixed_sum(F.col("positive_placement"), positives).alias("positive_placements"),
-        fixed_sum(squared("positive_placement"), positives).alias("positive_squared_placements"),
-        fixed_sum(F.col("negative_placement"), negatives).alias("negative_placements"),
-        fixed_sum(squared("negative_placement"), negatives).alias("negative_squared_placements"),
-        fixed_sum(F.col("precision_here"), positives).alias("precisions"),
+        fixed_sum((score, positives + negatives)).alias("predictions"),
+        fixed_sum((F.col("positive_square"), positives), (F.col("negative_square"), negatives)).alias("squares"),
+        fixed_sum((squared("positive_square"), positives), (squared("negative_square"), negatives)).alias("fourths"),
+        fixed_sum((F.col("positive_loss"), positives), (F.col("negative_loss"), negatives)).alias("losses"),
+        fixed_sum((squared("positive_loss") / scale, positives), (squared("negative_loss") / scale, negatives)).alias(
+            "squared_losses"
+        ),
+        fixed_sum((F.col("positive_placement"), positives)).alias("positive_placements"),
+        fixed_sum((squared("positive_placement"), positives)).alias("positive_squared_placements"),
+        fixed_sum((squared("negative_placement"), negatives)).alias("negative_squared_placements"),
+        fixed_sum((F.col("precision_here"), positives)).alias("precisions"),
     )
 
 

@@ -268,10 +268,10 @@ def build_features(
                 "depends on more than its inputs"
             )
         return there, True
-    warehouse.create(table, [Column("build", "STRING"), *columns], partitioned_by=["build"])
-    version = warehouse.append(table, rows.withColumn("build", F.lit(name)).select("build", *rows.columns), name)
-    current = warehouse.require(table)
-    written = warehouse.read(table, version).where(F.col("build") == name)
+    warehouse.create(table, [Column("build", "STRING"), *columns], read_by=["build", "prediction_time"])
+    warehouse.append(table, rows.withColumn("build", F.lit(name)).select("build", *rows.columns), name)
+    at = warehouse.brought(table, name)
+    written = warehouse.read(table, at.version).where(F.col("build") == name)
     names = [column.name for column in columns]
     content = content_of(written, names)
     if content.rows != wanted:
@@ -279,7 +279,7 @@ def build_features(
             f"the feature groups gave {content.rows:,} rows for {wanted:,} to predict: one of them drops or repeats rows; join with "
             '"left", to facts that have each key once'
         )
-    made = FeatureBuild(name, table, current.id, version, content.rows, content.digest(declarations(written, names)))
+    made = FeatureBuild(name, table, at.id, at.version, content.rows, content.digest(declarations(written, names)))
     note(warehouse, made, windows, pins, as_of, code)
     return made, True
 

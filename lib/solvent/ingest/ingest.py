@@ -225,7 +225,9 @@ def sift(warehouse: Warehouse, arrival: Arrival, cached: list[DataFrame]) -> Sif
     """Reads and judges all rows of an arrival, in one pass; what it caches is added to cached."""
     source = arrival.source
     names = [column.name for column in source.columns]
-    earlier = warehouse.read(source_table(arrival.name)).where(F.col(BATCH) != arrival.batch)
+    earlier = None
+    if arrival.sequence > 1:
+        earlier = warehouse.read(source_table(arrival.name)).where(F.col(BATCH) != arrival.batch)
     raw = raw_rows(warehouse, source, arrival.folder, arrival.files)
     rows = sorted_out(judged(raw, source), source, earlier).persist()
     cached.append(rows)
@@ -261,7 +263,8 @@ def stored(warehouse: Warehouse, sifted: Sifted) -> Version:
         warehouse.append(QUARANTINE, refused, arrival.batch)
     table, columns = source_table(arrival.name), [column.name for column in arrival.source.columns]
     good = rows.where(F.col("_fate") == "accepted").select(*columns, F.lit(arrival.batch).alias(BATCH), FILE)
-    return warehouse.at(table, warehouse.append(table, good, arrival.batch))
+    warehouse.append(table, good, arrival.batch)
+    return warehouse.brought(table, arrival.batch)
 
 
 def entry(sifted: Sifted, version: Version) -> tuple[object, ...]:

@@ -79,24 +79,23 @@ def expected(values: DataFrame, source: Source) -> DataFrame:
     return values.withColumn("_reason", F.coalesce(*reasons)).drop(*source.derive)
 
 
-def sorted_out(rows: DataFrame, source: Source, stored: DataFrame) -> DataFrame:
+def sorted_out(rows: DataFrame, source: Source, stored: DataFrame | None) -> DataFrame:
     """Each row's fate: "accepted", "duplicate" (same key and values are there or came before) or "quarantined".
 
     Args:
         rows: Judged rows.
         source: Declares the key.
-        stored: Rows of the source from earlier batches.
+        stored: Rows of the source from earlier batches; None if there are none.
 
     Returns:
         rows with _fate STRING and _reason STRING.
     """
     names = [column.name for column in source.columns]
     rows = rows.withColumn("_hash", row_hash(rows, names))
-    there = stored.select(*source.key, row_hash(stored, names).alias("_there"))
     # The least file and hash wins, so that the outcome does not depend on the order of rows.
     same_key = Window.partitionBy(*source.key, F.col("_reason").isNull()).orderBy(FILE, "_hash")
     ranked = (
-        rows.join(there, list(source.key), "left")
+        with_stored(rows, source, stored)
         .withColumn("_first", F.first("_hash").over(same_key))
         .withColumn("_rank", F.row_number().over(same_key))
     )
@@ -112,3 +111,11 @@ def sorted_out(rows: DataFrame, source: Source, stored: DataFrame) -> DataFrame:
     return ranked.withColumn("_fate", fate).withColumn(
         "_reason", F.coalesce(F.col("_reason"), F.when(F.col("_fate") == "quarantined", conflict))
     )
+
+
+def with_stored(rows: DataFrame, source: Source, stored: DataFrame | None) -> DataFrame:
+    """Adds _there BIGINT: the hash of the stored row with the same key; null if there is none."""
+    if stored is None:
+        return rows.withColumn("_there", F.lit(None).cast("bigint"))
+    names = [column.name for column in source.columns]
+    return rows.join(stored.select(*source.key, row_hash(stored, names).alias("_there")), list(source.key), "left")

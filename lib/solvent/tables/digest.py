@@ -70,6 +70,11 @@ def row_hash(frame: DataFrame, names: Sequence[str], salt: str = SALTS[0]) -> Co
     return F.xxhash64(F.lit(salt), *(part for name in names for part in exact(frame.schema[name])))
 
 
+def hashed(salt: str) -> str:
+    """The internal name of a hash as a column."""
+    return f"_hash_{salt}"
+
+
 def content_of(frame: DataFrame, names: Sequence[str] | None = None) -> Content:
     """The content of a frame's named columns (default: all), in one job."""
     return contents_of(frame, names)[0]
@@ -81,13 +86,15 @@ def contents_of(
     """The content of a frame's rows for which a condition holds (default: all), and further aggregates of the same pass over all rows."""
     names = names if names is not None else frame.columns
     counts = F.lit(True) if among is None else among
+    # As columns, so that each hash is computed once for its pieces, and not at all for rows that do not count.
+    hashes_of = {hashed(salt): F.when(counts, row_hash(frame, names, salt)) for salt in SALTS}
 
     def piece(salt: str, start: int, width: int) -> Column:
-        bits = F.shiftrightunsigned(row_hash(frame, names, salt), start).bitwiseAND(F.lit(2**width - 1))
-        return F.coalesce(F.sum(F.when(counts, bits)), F.lit(0))
+        bits = F.shiftrightunsigned(hashed(salt), start).bitwiseAND(F.lit(2**width - 1))
+        return F.coalesce(F.sum(bits), F.lit(0))
 
     sums = [piece(salt, start, width) for salt in SALTS for start, width in PIECES]
-    row = frame.agg(F.count_if(counts), *sums, *aggregates).collect()[0]
+    row = frame.withColumns(hashes_of).agg(F.count(hashed(SALTS[0])), *sums, *aggregates).collect()[0]
     hashes = [
         sum(int(row[1 + len(PIECES) * which + piece]) << start for piece, (start, _) in enumerate(PIECES)) % WRAP
         for which in range(len(SALTS))

@@ -98,9 +98,9 @@ def read_source(warehouse: Warehouse, source: Source, pinned: Pin) -> DataFrame:
         TableError: If the version can no longer be read.
     """
     table = source_table(pinned.source)
-    current = warehouse.current(table)
-    if current is None or current.id != pinned.table_id:
-        found = "there is none" if current is None else f"the one there has id {current.id}"
+    identity = warehouse.id_of(table)
+    if identity != pinned.table_id:
+        found = "there is none" if identity is None else f"the one there has id {identity}"
         raise IntegrityError(f"{warehouse.location(table)}: the table pinned has id {pinned.table_id}; {found}")
     return with_times(warehouse.read(table, pinned.version).select(*(column.name for column in source.columns)), source)
 

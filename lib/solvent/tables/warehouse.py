@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pyspark.errors import AnalysisException
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from solvent.config.environment import NAME, Tables
@@ -23,6 +24,14 @@ PROPERTIES = {
     "delta.deletedFileRetentionDuration": RETENTION,
 }
 RECENT = 30
+# A table is a folder, then has a log, then a first version; a writer that comes between fails with one of these.
+BEING_MADE = (
+    "DELTA_PROTOCOL_CHANGED",
+    "DELTA_METADATA_CHANGED",
+    "DELTA_CREATE_TABLE_WITH_NON_EMPTY_LOCATION",
+    "DELTA_TABLE_NOT_FOUND",
+)
+PAUSES = (0.1, 0.3, 1.0, 3.0)
 # As text, because Spark gives a time as the driver's local clock reads.
 COMMITTED = "date_format(timestamp, \"yyyy-MM-dd'T'HH:mm:ss.SSS'Z'\") AS timestamp"
 
@@ -74,49 +83,40 @@ class Warehouse:
             return False
         return True
 
-    def current(self, table: str) -> Version | None:
-        """The table now, or None where there is none."""
+    def id_of(self, table: str) -> str | None:
+        """The id that Delta gave a table when it was made; None where there is none."""
         if not self.exists(table):
             return None
         try:
-            identity = self.id_of(table)
-            latest = (
-                self.spark.sql(f"DESCRIBE HISTORY {self.name(table)} LIMIT 1")
-                .selectExpr("version", COMMITTED)
-                .collect()
-            )
+            return str(self.spark.sql(f"DESCRIBE DETAIL {self.name(table)}").select("id").collect()[0]["id"])
         except AnalysisException as error:
             if "DELTA_MISSING" in str(error.getCondition()) or "NOT_FOUND" in str(error.getCondition()):
                 return None
             raise
-        return Version(identity, latest[0]["version"], latest[0]["timestamp"])
 
-    def id_of(self, table: str) -> str:
-        """The id that Delta gave the table when it was made."""
-        return str(self.spark.sql(f"DESCRIBE DETAIL {self.name(table)}").select("id").collect()[0]["id"])
-
-    def at(self, table: str, version: int) -> Version:
-        """A version the table has had."""
-        history = self.spark.sql(f"DESCRIBE HISTORY {self.name(table)}").where(F.col("version") == version)
-        return Version(self.id_of(table), version, history.selectExpr(COMMITTED).collect()[0][0])
-
-    def require(self, table: str) -> Version:
-        """The table now.
-
-        Raises:
-            TableError: If there is none.
-        """
-        found = self.current(table)
-        if found is None:
-            raise TableError(f"{self.location(table)}: there is no such table")
-        return found
-
-    def create(self, table: str, columns: Sequence[Column], partitioned_by: Sequence[str] = ()) -> None:
+    def create(self, table: str, columns: Sequence[Column], read_by: Sequence[str] = ()) -> None:
         """Makes an append-only table if there is none; one with other columns is refused.
+
+        Args:
+            table: Its name.
+            columns: What it has.
+            read_by: Columns by whose least and greatest values files are skipped; the first 32 if none are named. Each costs a little
+                for every row written.
 
         Raises:
             TableError: If the table exists and its columns are not these.
         """
+        for pause in PAUSES:
+            try:
+                return self.create_or_check(table, columns, read_by)
+            except (*SPARK_ERRORS, TableError) as error:
+                if not any(word in str(error) for word in BEING_MADE):
+                    raise
+                time.sleep(pause)
+        return self.create_or_check(table, columns, read_by)
+
+    def create_or_check(self, table: str, columns: Sequence[Column], read_by: Sequence[str]) -> None:
+        """Tries `create` once; it fails in one of the ways of BEING_MADE while another writer makes the table."""
         if self.exists(table):
             found = {field.name: field.dataType.simpleString().upper() for field in self.read(table).schema.fields}
             wanted = {column.name: column.type.upper() for column in columns}
@@ -127,21 +127,15 @@ class Warehouse:
                     f"{wanted.get(differ[0], 'missing')} in the declaration; what was ingested is immutable: declare a new source"
                 )
             return
-        properties = ", ".join(f"'{key}' = '{value}'" for key, value in PROPERTIES.items())
-        partitions = f" PARTITIONED BY ({', '.join(f'`{name}`' for name in partitioned_by)})" if partitioned_by else ""
+        settings = {**PROPERTIES, "delta.dataSkippingStatsColumns": ",".join(read_by)} if read_by else PROPERTIES
+        properties = ", ".join(f"'{key}' = '{value}'" for key, value in settings.items())
         if self.tables.path is None:
             self.spark.sql(f"CREATE SCHEMA IF NOT EXISTS {self.name(table).rsplit('.', 1)[0]}")
         statement = (
             f"CREATE TABLE IF NOT EXISTS {self.name(table)} ({', '.join(column.ddl for column in columns)}) "
-            f"USING delta{partitions} TBLPROPERTIES ({properties})"
+            f"USING delta TBLPROPERTIES ({properties})"
         )
-        try:
-            self.spark.sql(statement)
-        except SPARK_ERRORS as error:
-            # IF NOT EXISTS looks first: of two writers that make the table at the same time, the later one fails.
-            if not any(word in str(error) for word in ("DELTA_PROTOCOL_CHANGED", "DELTA_METADATA_CHANGED")):
-                raise
-            self.create(table, columns, partitioned_by)
+        self.spark.sql(statement)
 
     def read(self, table: str, version: int | None = None) -> DataFrame:
         """The rows of a table, at a version or now.
@@ -158,7 +152,7 @@ class Warehouse:
             asked = f" at version {version}" if version is not None else ""
             raise TableError(f"{self.location(table)}: cannot be read{asked}: {str(error).splitlines()[0]}") from None
 
-    def append(self, table: str, rows: DataFrame, batch: str, turn: int | None = None) -> int:
+    def append(self, table: str, rows: DataFrame, batch: str, turn: int | None = None) -> None:
         """Appends rows once: a second append of the same batch writes nothing, also when both run at the same time.
 
         Args:
@@ -166,9 +160,6 @@ class Warehouse:
             rows: Rows with its columns.
             batch: Digest that names these rows.
             turn: A number that rises from append to append; one writer only can have a turn. None if any may append at any time.
-
-        Returns:
-            The version that holds the batch.
 
         Raises:
             TableError: If another writer had the turn; nothing was written.
@@ -188,12 +179,10 @@ class Warehouse:
         except SPARK_ERRORS as error:
             if "DELTA_CONCURRENT_TRANSACTION" not in str(error):
                 raise
-        version = self.version_of(table, batch)
-        if version is None:
+        if turn is not None and self.commit_of(table, batch) is None:
             raise TableError(
                 f"{self.location(table)}: another run appended at the same time; run again when it has ended"
             )
-        return version
 
     def append_rows(
         self,
@@ -202,20 +191,31 @@ class Warehouse:
         columns: Sequence[Column],
         batch: str,
         turn: int | None = None,
-    ) -> int:
+    ) -> None:
         """Appends a few rows once, as one file; see append."""
-        return self.append(table, self.frame(rows, columns), batch, turn)
+        self.append(table, self.frame(rows, columns), batch, turn)
 
     def frame(self, rows: Sequence[tuple[object, ...]], columns: Sequence[Column]) -> DataFrame:
         """A few rows as one partition."""
         schema = ", ".join(column.ddl for column in columns)
         return self.spark.createDataFrame(list(rows), schema).coalesce(1)
 
-    def version_of(self, table: str, batch: str) -> int | None:
-        """The version that brought a batch; None where none did. Looks through the whole history only for an old batch."""
+    def brought(self, table: str, batch: str) -> Version:
+        """The version that brought a batch.
+
+        Raises:
+            TableError: If none did.
+        """
+        commit = self.commit_of(table, batch)
+        if commit is None:
+            raise TableError(f"{self.location(table)}: batch {batch[:12]} is not in its history")
+        return Version(str(self.id_of(table)), commit["version"], commit["timestamp"])
+
+    def commit_of(self, table: str, batch: str) -> Row | None:
+        """Version and time of the commit of a batch; None where there is none. Looks through the whole history only for an old batch."""
         for limit in (f" LIMIT {RECENT}", ""):
-            history = self.spark.sql(f"DESCRIBE HISTORY {self.name(table)}{limit}").select("version", "userMetadata")
-            found = [row["version"] for row in history.where(history["userMetadata"] == batch).collect()]
+            history = self.spark.sql(f"DESCRIBE HISTORY {self.name(table)}{limit}")
+            found = history.where(F.col("userMetadata") == batch).selectExpr("version", COMMITTED).collect()
             if found:
-                return int(max(found))
+                return max(found)
         return None
