@@ -15,6 +15,7 @@ from pyspark.sql import SparkSession
 
 from solvent.config.environment import load_environment
 from solvent.pipeline import Run, load_settings
+from solvent.release import promote
 from solvent.session import session
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -216,3 +217,18 @@ def make_order_lines() -> Callable[..., list[str]]:
 def shop(make_shop: Callable[[], Shop]) -> Shop:
     """A Shop of the test's own."""
     return make_shop()
+
+
+@pytest.fixture(scope="session")
+def released(make_shop: Callable[[], Shop]) -> Shop:
+    """A Shop with a champion; each file gives it a life in days of its own."""
+    shop = make_shop()
+    shop.configure("train: 30 days, holdout: 10 days", "train: 20 days, holdout: 27 days")
+    path = shop.root / "conf/shop/model.yml"
+    path.write_text(path.read_text() + "monitoring: {min_rows: 10}\n")
+    shop.commit()
+    run = shop.run()
+    run.ingest()
+    version, _ = run.train()
+    promote(run.warehouse, run.registry, version, "first")
+    return shop

@@ -18,6 +18,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from solvent.errors import IngestError, TableError
 from solvent.ingest import Batch, ingest
+from solvent.ingest.rows import judged, sorted_out
 from solvent.tables.sources import source_pins, verified_content
 from solvent.tables.warehouse import Warehouse
 
@@ -100,18 +101,33 @@ def test_a_later_file_adds_only_what_is_new(empty_shop: Any) -> None:
     assert pin.digest == verified_content(run.warehouse, run.project.sources["orders"], pin)
 
 
-def test_the_outcome_does_not_depend_on_the_order_of_rows(make_shop: Callable[[], Any]) -> None:
-    rows = [*GOOD, "1,c1,2024-01-01 10:00:00,6.5,0", "1,c9,2024-01-01 10:00:00,4.5,0"]
-    digests = set()
-    for order in (rows, rows[::-1]):
-        shop = make_shop()
-        for path in (shop.landing / "orders").iterdir():
-            path.unlink()
-        shop.land("orders", "a.csv", [HEADER, *order])
-        taken_in(shop)
-        run = shop.run()
-        digests.add(source_pins(run.warehouse, orders_of(run))[0].digest)
-    assert len(digests) == 1
+@pytest.mark.parametrize("partitions", [1, 3])
+def test_fates_do_not_depend_on_the_order_or_the_layout_of_rows(
+    shop: Any, spark: SparkSession, partitions: int
+) -> None:
+    """Of rows with one key the same one is kept, wherever it stands: the least file, and the least hash in it."""
+    source = shop.run().project.sources["orders"]
+    values = [
+        (1, "c1", "6.5", "b.csv"),
+        (1, "c1", "5.5", "a.csv"),
+        (1, "c1", "5.5", "b.csv"),
+        (1, "c9", "4.5", "a.csv"),
+        (2, "c2", "7.0", "a.csv"),
+        (2, "c2", "7.0", "c.csv"),
+    ]
+    found = set()
+    for order in (values, values[::-1], values[3:] + values[:3]):
+        texts = [(str(id), who, "2024-01-01 10:00:00", amount, "0", None, "", file) for id, who, amount, file in order]
+        schema = "id STRING, customer STRING, placed STRING, amount STRING, returned STRING, _corrupt STRING, _raw STRING, _file STRING"
+        raw = spark.createDataFrame(texts, schema).repartition(partitions)
+        fates = sorted_out(judged(raw, source), source, None).select("id", "customer", "amount", "_file", "_fate")
+        found.add(tuple(sorted(tuple(row) for row in fates.collect())))
+    (fates,) = found
+    # By hash the row of c9 is the least in a.csv.
+    assert sorted((row[0], row[-1]) for row in fates) == [
+        *((1, fate) for fate in ("accepted", "quarantined", "quarantined", "quarantined")),
+        *((2, fate) for fate in ("accepted", "duplicate")),
+    ]
 
 
 def test_a_file_that_changed_after_ingestion_is_an_error(empty_shop: Any) -> None:
@@ -189,32 +205,28 @@ class KilledError(BaseException):
     """As sudden as a signal: nothing handles it."""
 
 
-@pytest.mark.parametrize("killed_before", ["quarantine", "source_orders", "ingest_batches"])
-def test_a_killed_run_is_finished_by_the_next(
-    empty_shop: Any, monkeypatch: pytest.MonkeyPatch, killed_before: str
-) -> None:
-    """Killed between two appends; the tables are then those of a run that was not killed."""
+def test_a_run_killed_anywhere_is_finished_by_the_next(empty_shop: Any) -> None:
+    """Killed before each append in turn; at the end the tables are those of a run that was not killed."""
     empty_shop.land("orders", "a.csv", [HEADER, *GOOD, "9,c1,2024-01-01 10:00:00,-1,0", GOOD[0]])
-    append = Warehouse.append
+    append, run = Warehouse.append, empty_shop.run()
+    orders, landing = orders_of(run), str(empty_shop.landing)
+    for killed_before in ("ingest_files", "quarantine", "source_orders", "ingest_batches"):
 
-    def killed(self: Warehouse, name: str, rows: DataFrame, batch: str, turn: int | None = None) -> int:
-        if name == killed_before:
-            raise KilledError
-        return append(self, name, rows, batch, turn)
+        def killed(self: Warehouse, name: str, *arguments: Any, at: str = killed_before, **options: Any) -> None:
+            if name == at:
+                raise KilledError
+            append(self, name, *arguments, **options)
 
-    run = empty_shop.run()
-    orders = orders_of(run)
-    with monkeypatch.context() as patched:
-        patched.setattr(Warehouse, "append", killed)
-        with pytest.raises(KilledError):
-            ingest(run.warehouse, orders, str(empty_shop.landing))
-    ingest(run.warehouse, orders, str(empty_shop.landing))
-    assert {row.id for row in table(empty_shop, "source_orders").collect()} == {1, 2}
-    assert table(empty_shop, "source_orders").count() == 2
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(Warehouse, "append", killed)
+            with pytest.raises(KilledError):
+                ingest(run.warehouse, orders, landing)
+    ingest(run.warehouse, orders, landing)
+    assert sorted(row.id for row in table(empty_shop, "source_orders").collect()) == [1, 2]
     assert table(empty_shop, "quarantine").count() == 1
     (batch,) = table(empty_shop, "ingest_batches").collect()
     assert (batch.rows_in, batch.accepted, batch.quarantined, batch.duplicates) == (4, 2, 1, 1)
-    assert ingest(run.warehouse, orders, str(empty_shop.landing)) == []
+    assert ingest(run.warehouse, orders, landing) == []
 
 
 def test_two_runs_at_once_take_every_row_in_once(empty_shop: Any) -> None:

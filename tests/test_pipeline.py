@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import date
 from importlib import import_module
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 import mlflow
 import pytest
 from click.testing import CliRunner, Result
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from solvent.cli import main
@@ -167,17 +168,17 @@ def test_other_code_is_checked_out_from_the_commit_of_the_manifest(made: Any) ->
     assert "shop version 1 was made by the code of commit" in done.stdout
     assert "identical: shop version 1 was made again exactly" in done.stdout
     assert made.git("worktree", "list").count("\n") == 1
-    with_present_code = subprocess.run(
-        [*words, "--here"],
-        cwd=made.root,
-        env={**os.environ, "PYTHONPATH": paths},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert with_present_code.returncode == 3, with_present_code.stdout
-    assert "code             DIFFERS" in with_present_code.stdout
-    assert "features         DIFFERS" in with_present_code.stdout
+    order = made.run().settings.groups[0]
+
+    def changed(rows: DataFrame, sources: Any) -> DataFrame:
+        return order.compute(rows, sources).withColumn("hour", F.col("hour") + F.lit(1))
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("shop.features.order", replace(order, compute=changed))
+        with_present_code = solvent(made, "reproduce", "--model", "1", "--here")
+    assert with_present_code.exit_code == 3, with_present_code.output
+    assert "code             DIFFERS" in with_present_code.output
+    assert "features         DIFFERS" in with_present_code.output
 
 
 def test_a_manifest_whose_text_was_changed_is_refused(made: Any) -> None:

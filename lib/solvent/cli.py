@@ -229,6 +229,19 @@ def monitor_command(ctx: click.Context, project: str, environment: str, which: s
             f"  {day.window}: {day.predictions:,} predictions = {day.matured:,} with a label + {day.never:,} that never get one + "
             f"{day.pending:,} that wait for it"
         )
+    for source in found.health:
+        if source.hours_behind is not None:
+            click.echo(
+                f"  source {source.source}: {source.rows:,} rows, {source.hours_behind:,.0f} hours behind; in its last batch "
+                f"{source.accepted:,} accepted, {source.quarantined:,} quarantined"
+            )
+    latest = max((one.window for one in found.drifts), default=None)
+    moved = [one for one in found.drifts if one.window == latest and one.psi > one.noise]
+    for drifted in sorted(moved, key=lambda one: -one.psi)[:3]:
+        click.echo(
+            f"  {drifted.feature} drifted on {latest}: PSI {drifted.psi:.3f}, where chance gives up to {drifted.noise:.3f}; missing in "
+            f"{drifted.missing:.1%} of rows, in {drifted.missing_in_training:.1%} in training"
+        )
     verdict = found.verdict
     deviating = [one for one in verdict.findings if one.deviates]
     for one in deviating:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from pyspark.ml import PipelineModel
 from pyspark.sql import Column as Expression
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -21,15 +22,15 @@ from pyspark.sql import functions as F
 from solvent.config.base import digest_of
 from solvent.config.expressions import Column
 from solvent.config.model import Project
-from solvent.errors import EvaluationError
-from solvent.features import FeatureGroup
-from solvent.features.table import columns_of, declared, featured, predicted_within
+from solvent.features import Feature, FeatureGroup
+from solvent.features.profile import append_profile, cell_counts, reference_of
+from solvent.features.table import FeatureBuild, columns_of, declared, featured, predicted_within, read_build
 from solvent.identity import Manifest
 from solvent.registry import ModelVersion, Registry
 from solvent.tables.digest import contents_of, declarations, row_hash
 from solvent.tables.sources import Pin, read_source
 from solvent.tables.warehouse import Warehouse
-from solvent.training import predict
+from solvent.training import predict, require_inputs
 
 BATCHES = "score_batches"
 BATCH_COLUMNS = (
@@ -151,35 +152,27 @@ def score(
     started = time.monotonic()
     manifest = registry.manifest(version)
     rows = feature_rows(warehouse, project, groups, interval)
-    require_features(version, manifest, rows)
+    require_inputs(version, manifest, rows.columns)
     table, columns = predictions_table(project, groups), prediction_columns(project, groups)
     warehouse.create(table, columns)
-    whose = F.col("model_digest") == version.digest
-    within = predicted_within(interval.since, interval.until)
-    before = warehouse.read(table).where(within & whose & (F.col("batch") != name))
-    features = [feature.name for feature in declared(groups)]
-    key = list(project.predicted.key)
+    model, kind, key = registry.load(version), project.model.kind, list(project.predicted.key)
     carried = [column.name for column in columns if column not in MODEL_COLUMNS]
-    scored = predict(registry.load(version), rows, project.model.kind, [*dict.fromkeys([*carried, *features])])
-    scored = scored.withColumn("features_hash", row_hash(scored, features)).join(
-        before.select(*key, F.lit(True).alias("_before")), key, "left"
-    )
+    features = [feature.name for feature in declared(groups)]
+    scored = predict(model, rows, kind, [*dict.fromkeys([*carried, *features])])
+    scored = scored.withColumn("features_hash", row_hash(scored, features))
+    before = warehouse.read(table).where(scored_by(version, interval) & (F.col("batch") != name))
+    scored = scored.join(before.select(*key, F.lit(True).alias("_before")), key, "left").persist()
     sound, new = scorable(project), F.col("_before").isNull()
-    scored = scored.persist()
     try:
         content, (already, unscored) = contents_of(
             scored, [*key, *features], F.count_if(~new), F.count_if(new & ~sound), among=new & sound
         )
-        made = scored.where(new & sound).select(
-            *carried,
-            "prediction",
-            "features_hash",
-            F.lit(version.name).alias("model"),
-            F.lit(version.version).cast("bigint").alias("model_version"),
-            F.lit(version.digest).alias("model_digest"),
-            F.lit(name).alias("batch"),
-        )
-        warehouse.append(table, made, name)
+        made = scored.where(new & sound)
+        whose = {"model": version.name, "model_digest": version.digest, "batch": name}
+        mine = made.withColumns({column: F.lit(value) for column, value in whose.items()})
+        mine = mine.withColumn("model_version", F.lit(version.version).cast("bigint"))
+        warehouse.append(table, mine.select(*(column.name for column in columns)), name)
+        describe(warehouse, groups, version, manifest, (model, kind), made, name)
         digest = content.digest(declarations(scored, [*key, *features]))
     finally:
         scored.unpersist()
@@ -189,6 +182,33 @@ def score(
     )  # fmt: skip
     note(warehouse, found, manifest.digest, code, time.monotonic() - started)
     return found, True
+
+
+def scored_by(version: ModelVersion, interval: Interval) -> Expression:
+    """Whether a prediction is of a model, and of an interval."""
+    return predicted_within(interval.since, interval.until) & (F.col("model_digest") == version.digest)
+
+
+def describe(
+    warehouse: Warehouse,
+    groups: Sequence[FeatureGroup],
+    version: ModelVersion,
+    manifest: Manifest,
+    model: tuple[PipelineModel, str],
+    made: DataFrame,
+    batch: str,
+) -> None:
+    """Appends how the features that a model uses, and its predictions, are distributed over the rows of a batch, by day."""
+    used = [feature for feature in declared(groups) if feature.name in manifest["estimator"]["inputs"]]
+    described = [*used, Feature("prediction", "double", "What the model predicts")]
+
+    def trained_on() -> DataFrame:
+        start = F.lit(manifest["windows"]["holdout_start"]).cast("timestamp")
+        rows = read_build(warehouse, FeatureBuild(**manifest["features"])).where(F.col("prediction_time") < start)
+        return predict(*model[:1], rows, model[1], [*(feature.name for feature in used), "prediction_time"])
+
+    references = reference_of(warehouse, version.digest, trained_on, described)
+    append_profile(warehouse, version.digest, batch, cell_counts(made, references, described))
 
 
 def batch_name(version: ModelVersion, interval: Interval) -> str:
@@ -204,16 +224,6 @@ def feature_rows(
     sources = {pin.source: read_source(warehouse, project.sources[pin.source], pin) for pin in interval.pins}
     rows = featured(project, groups, sources, interval.since, interval.until)
     return rows.drop("label", "label_available_time")
-
-
-def require_features(version: ModelVersion, manifest: Manifest, rows: DataFrame) -> None:
-    """Refuses a model whose features are not built any more."""
-    lacking = [name for name in manifest["estimator"]["inputs"] if name not in rows.columns]
-    if lacking:
-        raise EvaluationError(
-            f"{version} needs the feature {lacking[0]}, which the feature groups of model.yml do not give; train a model on "
-            "the present features, or score with the code of its commit"
-        )
 
 
 def scorable(project: Project) -> Expression:

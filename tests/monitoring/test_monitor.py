@@ -12,9 +12,10 @@ from pyspark.testing import assertDataFrameEqual
 from sklearn import metrics as sk
 
 from solvent.monitoring import Monitored
+from solvent.monitoring.drift import DRIFT
+from solvent.monitoring.health import HEALTH
 from solvent.monitoring.labels import with_labels
 from solvent.monitoring.monitor import COVERAGE, DEVIATIONS, PERFORMANCE
-from solvent.release import promote
 from solvent.scoring import batches
 
 RELEASED, TURNS, ENDS = date(2024, 3, 1), date(2024, 3, 13), date(2024, 4, 12)
@@ -43,23 +44,14 @@ def turned(line: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def living(make_shop: Any, make_order_lines: Any) -> Any:
+def living(released: Any, make_order_lines: Any) -> Any:
     """A Shop whose champion scored 42 days, of which the last 30 have the opposite outcome."""
-    shop = make_shop()
-    shop.configure("train: 30 days, holdout: 10 days", "train: 20 days, holdout: 27 days")
-    path = shop.root / "conf/shop/model.yml"
-    path.write_text(path.read_text() + "monitoring: {min_rows: 10}\n")
-    shop.commit()
-    run = shop.run()
-    run.ingest()
-    version, _ = run.train()
-    promote(run.warehouse, run.registry, version, "first")
     lines = [*make_order_lines(RELEASED, TURNS), *map(turned, make_order_lines(TURNS, ENDS))]
-    shop.land("orders", "life.csv", [HEADER, *lines])
-    run = shop.run()
+    released.land("orders", "life.csv", [HEADER, *lines])
+    run = released.run()
     run.ingest()
-    run.score(version, moment(RELEASED), moment(ENDS))
-    return shop
+    run.score(run.registry.find("shop", "1"), moment(RELEASED), moment(ENDS))
+    return released
 
 
 def moment(day: date) -> datetime:
@@ -73,7 +65,7 @@ def monitored(shop: Any, as_of: date) -> Monitored:
 
 def counts(shop: Any) -> list[int]:
     warehouse = shop.run().warehouse
-    return [warehouse.read(name).count() for name in (PERFORMANCE, COVERAGE, DEVIATIONS)]
+    return [warehouse.read(name).count() for name in (PERFORMANCE, COVERAGE, DEVIATIONS, DRIFT, HEALTH)]
 
 
 def test_before_the_turn_nothing_deviates_and_running_again_adds_nothing(living: Any) -> None:
@@ -86,6 +78,15 @@ def test_before_the_turn_nothing_deviates_and_running_again_adds_nothing(living:
     assert found.coverage[-1].pending == 30
     assert found.coverage[0].pending == 0
     assert sum(one.never for one in found.coverage) > 0
+    assert {one.feature for one in found.drifts} == {"order_amount", "hour", "returns_14d", "region", "prediction"}
+    assert {(one.window, one.n) for one in found.drifts} == {(RELEASED + timedelta(days=n), 30) for n in range(12)}
+    orders, customers = (next(one for one in found.health if one.source == name) for name in ("orders", "customers"))
+    assert (orders.accepted, orders.quarantined) == (42 * 30, 0)
+    assert (orders.newest_event_time, orders.hours_behind) == ("2024-03-10T19:20:00Z", 52.67)
+    assert customers.hours_behind is None
+    # What is bought has not changed, only what is known of the customers: the shop is as old as its history.
+    drifting = [one.feature for one in found.drifts if one.psi > one.noise]
+    assert drifting.count("order_amount") + drifting.count("region") <= 1
     before = counts(living)
     again = monitored(living, TURNS)
     assert (again.windows, counts(living)) == ([], before)
@@ -127,3 +128,13 @@ def test_a_late_row_measures_its_day_again_beside_what_was_measured_before(livin
     )
     seen = {row["as_of"]: row["n"] for row in rows.collect()}
     assert seen[ENDS + timedelta(days=1)] == seen[ENDS] + 1
+
+
+def test_a_turn_is_found_and_dated(living: Any) -> None:
+    found = monitored(living, ENDS)
+    auc = next(one for one in found.verdict.findings if (one.stream.metric, one.stream.slice) == ("auc", "all"))
+    assert auc.deviates
+    assert auc.alarm is not None
+    assert TURNS <= found.life[auc.alarm] <= TURNS + timedelta(days=14)
+    assert auc.change is not None
+    assert found.life[auc.change.low] <= TURNS <= found.life[auc.change.high]

@@ -1,7 +1,7 @@
 """The feature table: features and labels of a project's rows, built from pinned sources.
 
 A build is all rows of the windows of one as-of. It is named by the digest of what it is made from, so that the same build is made once.
-Builds with the same columns share a table, which is partitioned by build; the ledger feature_builds says which builds are complete.
+Builds with the same columns share a table, each in files of its own; the ledger feature_builds says which builds are complete.
 """
 
 from __future__ import annotations
@@ -248,7 +248,8 @@ def build_features(
         The build, and whether it was made now.
 
     Raises:
-        FeatureError: If a window has no rows, or a group does not do what it declares; nothing is written then.
+        FeatureError: If a window has no rows, or a group does not do what it declares, before anything is written; or if groups drop or
+            repeat rows, before the build is complete.
     """
     name = build_name(project, pins, as_of, code)
     there = find_build(warehouse, name)

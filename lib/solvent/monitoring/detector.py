@@ -2,9 +2,10 @@
 
 A window is a day (or a week) with one value of a metric. Rows of one day share its storms; they are never taken as independent.
 
-1. *Whitening.* d_i = x_i - phi x_(i-1) takes out the serial correlation of storms that last. phi is estimated from the windows before the
-   judged one and raised by 1.5 standard errors; it comes from the variogram, which a change of level or a season inflates far less than the
-   autocorrelation. Source: Cochrane & Orcutt (1949), JASA 44:32-61; for control charts: Alwan & Roberts (1988), JBES 6:87-95.
+1. *Whitening.* d_i = x_i - phi x_(i-1) takes out the serial correlation of storms that last. phi is estimated from the windows up to
+   four weeks before the judged one, or from the reference, and raised by 1.5 standard errors; it comes from the variogram, which a change
+   of level or a season inflates far less than the autocorrelation. Source: Cochrane & Orcutt (1949), JASA 44:32-61; for control charts:
+   Alwan & Roberts (1988), JBES 6:87-95.
 2. *Conformal e-values.* If the d are exchangeable, the rank of d_t among d_1..d_t is uniform on 1..t and independent of earlier ranks,
    whatever the distribution. So for any density f on (0, 1), t times the integral of f over ((rank - 1) / t, rank / t) is an e-value
    given the earlier ranks. Here f is the likelihood ratio of a shift by theta standard deviations in normal scores z,
@@ -45,6 +46,9 @@ DISTANT = range(7, 15)
 MOST_CORRELATION = 0.9
 # Too low a correlation makes a storm look like a change, too high a one costs delay; bench/deviation.py shows what this buys.
 CAUTION = 1.5
+# A change of level among the windows that correlation is estimated from looks like correlation, and whitening would then take it away:
+# so the last ones are left out, and what changed is found before it enters.
+SETTLING = 28
 CONFIDENCE = 0.95
 
 
@@ -123,21 +127,23 @@ def serial_correlation(series: Floats, previous: Floats, first: int) -> Floats:
     """The correlation of neighbouring windows as known before each window from `first` on, raised by CAUTION standard errors.
 
     One minus the semivariance of neighbours over that of windows one to two weeks apart; on semivariances see Cressie (1993),
-    "Statistics for spatial data", section 2.4. The standard error is Bartlett's, 1 / sqrt(windows).
+    "Statistics for spatial data", section 2.4. The standard error is Bartlett's, 1 / sqrt(windows). Of the windows from `first` on, the
+    last SETTLING ones are left out.
     """
     neighbours = np.square(series - previous)
     distant = np.square(series - np.array([lagged(series, lag) for lag in DISTANT]))
-    near = sum_before(neighbours, first) / np.maximum(sum_before(np.isfinite(neighbours), first), 1)
-    far = sum_before(np.nansum(distant, axis=0), first) / np.maximum(
-        sum_before(np.isfinite(distant).sum(axis=0), first), 1
-    )
-    error = CAUTION / np.sqrt(np.maximum(sum_before(np.isfinite(series), first), 1))
+    counted = (np.isfinite(neighbours), np.isfinite(distant).sum(axis=0), np.isfinite(series))
+    pairs, distant_pairs, windows = (np.maximum(sum_before(values, first, SETTLING), 1) for values in counted)
+    near = sum_before(neighbours, first, SETTLING) / pairs
+    far = sum_before(np.nansum(distant, axis=0), first, SETTLING) / distant_pairs
+    error = CAUTION / np.sqrt(windows)
     return np.clip(1 - np.divide(near, far, out=np.ones_like(near), where=far > 0) + error, 0, MOST_CORRELATION)
 
 
-def sum_before(values: NDArray[Any], first: int) -> Floats:
-    """The sum of all windows before each window from `first` on."""
-    return np.asarray(np.nancumsum(values, axis=1)[:, first - 1 : -1], dtype=np.float64)
+def sum_before(values: NDArray[Any], first: int, settling: int = 0) -> Floats:
+    """The sum of all windows before each window from `first` on, but for so many of the last ones, and always of those before `first`."""
+    until = np.maximum(np.arange(first, values.shape[1]) - settling, first)
+    return np.asarray(np.nancumsum(values, axis=1)[:, until - 1], dtype=np.float64)
 
 
 def ranks(series: Floats, previous: Floats, phi: Floats, margin: Floats) -> tuple[Floats, Floats, Floats]:

@@ -21,6 +21,8 @@ from solvent.config.model import Project
 from solvent.evaluation.metrics import DESCRIPTIVE
 from solvent.features.table import labelled_rows, predicted_within
 from solvent.monitoring.deviation import Finding, Stream, Verdict, judge
+from solvent.monitoring.drift import Drift, append_drift
+from solvent.monitoring.health import Health, append_health
 from solvent.monitoring.labels import MATURED, NEVER, PENDING, with_labels
 from solvent.monitoring.windows import WindowMeasurement, measured_windows
 from solvent.registry import ModelVersion
@@ -94,6 +96,8 @@ class Monitored:
         version: The model.
         coverage: Of the windows looked at.
         windows: Windows whose measurements are new or changed.
+        drifts: Of the windows looked at, by window and feature.
+        health: Of every source.
         verdict: Over the model's whole life.
         life: The windows of its life, in order; alarms and change points of the verdict count in them.
     """
@@ -101,6 +105,8 @@ class Monitored:
     version: ModelVersion
     coverage: Sequence[Coverage]
     windows: Sequence[date]
+    drifts: Sequence[Drift]
+    health: Sequence[Health]
     verdict: Verdict
     life: Sequence[date]
 
@@ -152,9 +158,11 @@ def monitor(
     finally:
         labelled.unpersist()
     append_coverage(warehouse, version, as_of, covered)
+    drifts = append_drift(warehouse, version, since.date(), as_of, as_of)
+    health = append_health(warehouse, project, pins, as_of)
     verdict, windows = judged(project, performance(warehouse, version), last.date())
     append_deviations(warehouse, version, as_of, verdict, windows)
-    return Monitored(version, covered, changed, verdict, windows)
+    return Monitored(version, covered, changed, drifts, health, verdict, windows)
 
 
 def reference_measured(warehouse: Warehouse, version: ModelVersion) -> bool:

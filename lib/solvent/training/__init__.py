@@ -2,6 +2,16 @@
 
 from solvent.training.fit import Inputs, fit, predict
 from solvent.training.layout import canonical_layout
-from solvent.training.train import Training, evaluation_of, score_holdout, train
+from solvent.training.train import Training, evaluation_of, require_inputs, score_holdout, train
 
-__all__ = ["Inputs", "Training", "canonical_layout", "evaluation_of", "fit", "predict", "score_holdout", "train"]
+__all__ = [
+    "Inputs",
+    "Training",
+    "canonical_layout",
+    "evaluation_of",
+    "fit",
+    "predict",
+    "require_inputs",
+    "score_holdout",
+    "train",
+]

@@ -335,13 +335,24 @@ def evaluation_of(
     found = None if force else find_evaluation(warehouse, subject, measures)
     if found is not None:
         return found, False
-    needed = registry.manifest(version)["estimator"]["inputs"]
-    lacking = [name for name in needed if name not in training.rows.columns]
-    if lacking:
-        raise EvaluationError(f"{version} needs the feature {lacking[0]}, which the present features do not have")
+    require_inputs(version, registry.manifest(version), training.rows.columns)
     scored = score_holdout(training, registry.load(version))
     append_evaluation(warehouse, subject, measures, scored.evaluation)
     return scored.evaluation, True
+
+
+def require_inputs(version: ModelVersion, manifest: Manifest, columns: Sequence[str]) -> None:
+    """Refuses a model that needs a feature which is not there any more.
+
+    Raises:
+        EvaluationError: Naming the feature.
+    """
+    lacking = [name for name in manifest["estimator"]["inputs"] if name not in columns]
+    if lacking:
+        raise EvaluationError(
+            f"{version} needs the feature {lacking[0]}, which the feature groups of model.yml do not give; train a model on "
+            "the present features, or go back to the code of its commit"
+        )
 
 
 def manifest_of(training: Training, counts: Counts, digest: str, scored: Scored, ancestor: str | None) -> Manifest:

@@ -1,0 +1,119 @@
+"""Drift: how far the features and predictions of a day are from those of the training rows.
+
+The population stability index (PSI) of a feature is the sum over its cells of (p - q) ln(p / q), with the shares p of the day's rows and q
+of the training rows in the cell. Half a row is added to every cell, so that an empty one is not infinitely far. If nothing had changed
+and rows were independent, PSI / (1 / n + 1 / N) would be about chi-square with one degree of freedom less than there are cells; its
+99.9% quantile is what `noise` gives for orientation. Source: Yurdakul (2018), "Statistical properties of population stability index",
+dissertation, Western Michigan University. Rows of one day are not independent, and many features are looked at: drift raises no
+alarm of its own. It tells what changed when performance deviates, and what may become of it before labels are known.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass
+from datetime import date
+
+from pyspark.sql import functions as F
+from scipy.stats import chi2
+
+from solvent.config.base import digest_of
+from solvent.config.expressions import Column
+from solvent.features.profile import MISSING, OTHER, Reference, profile_of, stored_references
+from solvent.registry import ModelVersion
+from solvent.tables.warehouse import Warehouse
+
+DRIFT = "drift"
+DRIFT_COLUMNS = (
+    Column("model", "STRING"),
+    Column("model_version", "BIGINT"),
+    Column("model_digest", "STRING"),
+    Column("as_of", "DATE"),
+    Column("window", "DATE"),
+    Column("feature", "STRING"),
+    Column("n", "BIGINT"),
+    Column("missing", "DOUBLE"),
+    Column("missing_in_training", "DOUBLE"),
+    Column("other", "DOUBLE"),
+    Column("other_in_training", "DOUBLE"),
+    Column("psi", "DOUBLE"),
+    Column("noise", "DOUBLE"),
+)
+NOISE_QUANTILE = 0.999
+
+
+@dataclass(frozen=True)
+class Drift:
+    """A feature on a day.
+
+    Attributes:
+        window: The UTC date of prediction_time.
+        feature: Its name, or "prediction".
+        n: Rows scored.
+        missing: Share of rows without a value.
+        missing_in_training: The same of the training rows.
+        other: Share of rows with a category that training has no cell for; 0 for a number.
+        other_in_training: The same of the training rows: categories too seldom for a cell.
+        psi: The population stability index.
+        noise: What it would exceed by chance with probability 0.001.
+    """
+
+    window: date
+    feature: str
+    n: int
+    missing: float
+    missing_in_training: float
+    other: float
+    other_in_training: float
+    psi: float
+    noise: float
+
+
+def drift(window: date, reference: Reference, counts: Mapping[str, int]) -> Drift:
+    """The drift of a feature on a day, from the counts of its cells."""
+    n, trained = sum(counts.values()), sum(reference.counts.values())
+
+    def shares(cell: str) -> tuple[float, float]:
+        return counts.get(cell, 0) / n, reference.counts.get(cell, 0) / trained
+
+    # A cell that neither has, such as that for missing values of a feature that is never missing, tells nothing.
+    cells = [cell for cell in reference.cells if counts.get(cell) or reference.counts.get(cell)]
+    psi = math.fsum(
+        (p - q) * math.log(p / q)
+        for p, q in (
+            (
+                (counts.get(cell, 0) + 0.5) / (n + 0.5 * len(cells)),
+                (reference.counts.get(cell, 0) + 0.5) / (trained + 0.5 * len(cells)),
+            )
+            for cell in cells
+        )
+    )
+    noise = float(chi2.ppf(NOISE_QUANTILE, len(cells) - 1)) * (1 / n + 1 / trained) if len(cells) > 1 else 0.0
+    return Drift(window, reference.feature, n, *shares(MISSING), *shares(OTHER), psi, noise)
+
+
+def append_drift(warehouse: Warehouse, version: ModelVersion, since: date, until: date, as_of: date) -> list[Drift]:
+    """Measures the drift of the days in [since, until), and appends what is not there already; all of it, by day and feature."""
+    warehouse.create(DRIFT, DRIFT_COLUMNS)
+    references = stored_references(warehouse, version.digest)
+    counted = profile_of(warehouse, version.digest, since, until)
+    found = [drift(window, references[feature], counts) for (window, feature), counts in sorted(counted.items())]
+    there = measured_before(warehouse, version, since)
+    rows: Sequence[tuple[object, ...]] = [
+        (version.name, version.version, version.digest, as_of, *astuple(one))
+        for one in found
+        if there.get((one.window, one.feature)) != (one.n, one.psi)
+    ]
+    if rows:
+        warehouse.append_rows(DRIFT, rows, DRIFT_COLUMNS, digest_of([str(row) for row in rows]))
+    return found
+
+
+def measured_before(
+    warehouse: Warehouse, version: ModelVersion, since: date
+) -> dict[tuple[date, str], tuple[int, float]]:
+    """Rows and PSI of every day and feature, as they were measured last."""
+    rows = warehouse.read(DRIFT).where((F.col("model_digest") == version.digest) & (F.col("window") >= F.lit(since)))
+    latest = rows.groupBy("window", "feature").agg(F.max(F.struct("as_of", "n", "psi")).alias("latest"))
+    return {(row["window"], row["feature"]): (row["latest"]["n"], row["latest"]["psi"]) for row in latest.collect()}

@@ -1,0 +1,104 @@
+"""The health of sources: how far behind each one is, and what became of its last batch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple, dataclass
+from datetime import UTC, date, datetime, time
+from typing import Any
+
+from pyspark.sql import functions as F
+
+from solvent.config.base import digest_of
+from solvent.config.expressions import Column
+from solvent.config.model import ALWAYS_KNOWN, Project
+from solvent.session import at_once
+from solvent.tables.sources import BATCH, BATCHES, Pin, source_table, with_times
+from solvent.tables.warehouse import Warehouse
+
+HEALTH = "source_health"
+HEALTH_COLUMNS = (
+    Column("source", "STRING"),
+    Column("as_of", "DATE"),
+    Column("version", "BIGINT"),
+    Column("rows", "BIGINT"),
+    Column("accepted", "BIGINT"),
+    Column("quarantined", "BIGINT"),
+    Column("duplicates", "BIGINT"),
+    Column("newest_event_time", "STRING"),
+    Column("hours_behind", "DOUBLE"),
+)
+# As text, because Spark gives a time as the driver's local clock reads.
+UTC_TEXT = "yyyy-MM-dd'T'HH:mm:ss'Z'"
+
+
+@dataclass(frozen=True)
+class Health:
+    """A source as of a date.
+
+    Attributes:
+        source: Its name.
+        as_of: The date it is looked at from.
+        version: The version of its table.
+        rows: All its rows.
+        accepted: Rows of its last batch that were stored.
+        quarantined: Rows of its last batch that were refused.
+        duplicates: Rows of its last batch that were there.
+        newest_event_time: The latest event time of its rows that were available before as_of, in UTC; None for a source without times.
+        hours_behind: From then until as_of.
+    """
+
+    source: str
+    as_of: date
+    version: int
+    rows: int
+    accepted: int
+    quarantined: int
+    duplicates: int
+    newest_event_time: str | None
+    hours_behind: float | None
+
+
+def append_health(warehouse: Warehouse, project: Project, pins: Sequence[Pin], as_of: date) -> list[Health]:
+    """Looks at every source, and appends what it found, once. Only the rows of last batches are read."""
+    warehouse.create(HEALTH, HEALTH_COLUMNS)
+    names = ("version", "batch", "accepted", "quarantined", "duplicates")
+    last = warehouse.read(BATCHES).groupBy("source").agg(F.max(F.struct("sequence", *names)).alias("last"))
+    batches: Mapping[str, Any] = {row["source"]: row["last"] for row in last.collect()}
+    known = (
+        warehouse.read(HEALTH)
+        .where(F.col("as_of") <= F.lit(as_of))
+        .groupBy("source")
+        .agg(F.max("newest_event_time").alias("newest"))
+    )
+    before = {row["source"]: row["newest"] for row in known.collect()}
+    seen = at_once(lambda pin: newest_event(warehouse, project, pin, batches[pin.source]["batch"], as_of), list(pins))
+    found = []
+    for pin, newest in zip(pins, seen, strict=True):
+        batch = batches[pin.source]
+        latest = max((one for one in (newest, before.get(pin.source)) if one is not None), default=None)
+        figures = (batch["accepted"], batch["quarantined"], batch["duplicates"])
+        found.append(Health(pin.source, as_of, pin.version, pin.rows, *figures, latest, hours_until(as_of, latest)))
+    rows = [astuple(one) for one in found]
+    warehouse.append_rows(HEALTH, rows, HEALTH_COLUMNS, digest_of([str(row) for row in rows]))
+    return found
+
+
+def newest_event(warehouse: Warehouse, project: Project, pin: Pin, batch: str, as_of: date) -> str | None:
+    """The latest event time of a batch's rows that were available before as_of; None if there is none, and for a source without times."""
+    source = project.sources[pin.source]
+    if source.available_time == ALWAYS_KNOWN:
+        return None
+    rows = warehouse.read(source_table(pin.source), pin.version).where(F.col(BATCH) == batch)
+    times = with_times(rows.select(*(column.name for column in source.columns)), source)
+    known = times.where(F.col("available_time") < F.lit(datetime.combine(as_of, time(), UTC)))
+    newest: str | None = known.agg(F.date_format(F.max("event_time"), UTC_TEXT)).collect()[0][0]
+    return newest
+
+
+def hours_until(as_of: date, moment: str | None) -> float | None:
+    """Hours from a time to the start of a date, both in UTC."""
+    if moment is None:
+        return None
+    start = datetime.combine(as_of, time(), UTC)
+    return round((start - datetime.fromisoformat(moment)).total_seconds() / 3600, 2)
