@@ -3,7 +3,7 @@
 A window is a day (or a week) with one value of a metric. Rows of one day share its storms; they are never taken as independent.
 
 1. *Whitening.* d_i = x_i - phi x_(i-1) takes out the serial correlation of storms that last. phi is estimated from the windows up to
-   four weeks before the judged one, or from the reference, and raised by 1.5 standard errors; it comes from the variogram, which a change
+   two weeks before the judged one, or from the reference, and raised by 1.5 standard errors; it comes from the variogram, which a change
    of level or a season inflates far less than the autocorrelation. Source: Cochrane & Orcutt (1949), JASA 44:32-61; for control charts:
    Alwan & Roberts (1988), JBES 6:87-95.
 2. *Conformal e-values.* If the d are exchangeable, the rank of d_t among d_1..d_t is uniform on 1..t and independent of earlier ranks,
@@ -48,7 +48,7 @@ MOST_CORRELATION = 0.9
 CAUTION = 1.5
 # A change of level among the windows that correlation is estimated from looks like correlation, and whitening would then take it away:
 # so the last ones are left out, and what changed is found before it enters.
-SETTLING = 28
+SETTLING = 14
 CONFIDENCE = 0.95
 
 
