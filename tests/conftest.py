@@ -23,10 +23,14 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
-    """The session of conf/environments/local.yml, with its warehouse in a temporary folder."""
+    """The session of conf/environments/local.yml, with its warehouse in a temporary folder, and as few tasks as cores."""
     environment = load_environment("local", ROOT)
-    warehouse = {"spark.sql.warehouse.dir": str(tmp_path_factory.mktemp("warehouse"))}
-    settings = {**environment.spark.settings, **warehouse}
+    own = {
+        "spark.sql.warehouse.dir": str(tmp_path_factory.mktemp("warehouse")),
+        "spark.sql.shuffle.partitions": 2,
+        "spark.default.parallelism": 2,
+    }
+    settings = {**environment.spark.settings, **own}
     spark = session(
         environment.model_copy(update={"spark": environment.spark.model_copy(update={"settings": settings})})
     )

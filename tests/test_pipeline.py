@@ -177,8 +177,8 @@ def test_other_code_is_checked_out_from_the_commit_of_the_manifest(made: Any) ->
         patched.setattr("shop.features.order", replace(order, compute=changed))
         with_present_code = solvent(made, "reproduce", "--model", "1", "--here")
     assert with_present_code.exit_code == 3, with_present_code.output
-    assert "code             DIFFERS" in with_present_code.output
     assert "features         DIFFERS" in with_present_code.output
+    assert "was not made again: features, model differ" in with_present_code.output
 
 
 def test_a_manifest_whose_text_was_changed_is_refused(made: Any) -> None:
