@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
-from pyspark.ml import PipelineModel
 from pyspark.sql import Column as Expression
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -155,10 +155,11 @@ def score(
     require_inputs(version, manifest, rows.columns)
     table, columns = predictions_table(project, groups), prediction_columns(project, groups)
     warehouse.create(table, columns)
-    model, kind, key = registry.load(version), project.model.kind, list(project.predicted.key)
+    predicted = partial(predict, registry.load(version), kind=project.model.kind)
+    key = list(project.predicted.key)
     carried = [column.name for column in columns if column not in MODEL_COLUMNS]
     features = [feature.name for feature in declared(groups)]
-    scored = predict(model, rows, kind, [*dict.fromkeys([*carried, *features])])
+    scored = predicted(rows, carried=[*dict.fromkeys([*carried, *features])])
     scored = scored.withColumn("features_hash", row_hash(scored, features))
     before = warehouse.read(table).where(scored_by(version, interval) & (F.col("batch") != name))
     scored = scored.join(before.select(*key, F.lit(True).alias("_before")), key, "left").persist()
@@ -172,7 +173,7 @@ def score(
         mine = made.withColumns({column: F.lit(value) for column, value in whose.items()})
         mine = mine.withColumn("model_version", F.lit(version.version).cast("bigint"))
         warehouse.append(table, mine.select(*(column.name for column in columns)), name)
-        describe(warehouse, groups, version, manifest, (model, kind), made, name)
+        describe(warehouse, groups, version, manifest, predicted, made, name)
         digest = content.digest(declarations(scored, [*key, *features]))
     finally:
         scored.unpersist()
@@ -194,7 +195,7 @@ def describe(
     groups: Sequence[FeatureGroup],
     version: ModelVersion,
     manifest: Manifest,
-    model: tuple[PipelineModel, str],
+    predicted: Callable[..., DataFrame],
     made: DataFrame,
     batch: str,
 ) -> None:
@@ -205,7 +206,7 @@ def describe(
     def trained_on() -> DataFrame:
         start = F.lit(manifest["windows"]["holdout_start"]).cast("timestamp")
         rows = read_build(warehouse, FeatureBuild(**manifest["features"])).where(F.col("prediction_time") < start)
-        return predict(*model[:1], rows, model[1], [*(feature.name for feature in used), "prediction_time"])
+        return predicted(rows, carried=[*(feature.name for feature in used), "prediction_time"])
 
     references = reference_of(warehouse, version.digest, trained_on, described)
     append_profile(warehouse, version.digest, batch, cell_counts(made, references, described))

@@ -16,6 +16,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from solvent.config.expressions import Column
+from solvent.evaluation import MISSING
 from solvent.features.group import Feature
 from solvent.tables.warehouse import Warehouse
 
@@ -38,9 +39,9 @@ PROFILE_COLUMNS = (
 )
 BINS = 10
 MOST_CATEGORIES = 100
-# Ranks are off by at most this share of the rows.
+# Ranks are off by at most one in so many of the rows.
 ACCURACY = 1000
-MISSING, OTHER = "(missing)", "(other)"
+OTHER = "(other)"
 
 
 @dataclass(frozen=True)
@@ -126,14 +127,14 @@ def drawn_cells(rows: DataFrame, features: Sequence[Feature]) -> dict[str, Refer
         drawn = {one.name: Reference(one.name, tuple(sorted(set(row[one.name] or []))), (), {}) for one in numbers}
     if texts:
         frequent = most_frequent(rows, texts)
-        drawn |= {one.name: Reference(one.name, (), tuple(frequent.get(one.name, [OTHER])), {}) for one in texts}
+        drawn |= {one.name: Reference(one.name, (), tuple(frequent[one.name]), {}) for one in texts}
     return drawn
 
 
 def most_frequent(rows: DataFrame, features: Sequence[Feature]) -> dict[str, list[str]]:
     """The values of categories with the most rows, in alphabetical order."""
-    pairs = F.array(*(F.struct(F.lit(one.name).alias("feature"), value_of(one).alias("value")) for one in features))
-    counts = rows.select(F.inline(pairs)).where("value IS NOT NULL").groupBy("feature", "value").count()
+    values = by_feature("value", {one.name: value_of(one) for one in features})
+    counts = rows.select(values).where("value IS NOT NULL").groupBy("feature", "value").count()
     rank = F.row_number().over(Window.partitionBy("feature").orderBy(F.desc("count"), "value"))
     kept = counts.withColumn("_rank", rank).where(F.col("_rank") <= MOST_CATEGORIES)
     found = kept.groupBy("feature").agg(F.sort_array(F.collect_list("value")).alias("values")).collect()
@@ -151,14 +152,16 @@ def cell_counts(rows: DataFrame, references: Mapping[str, Reference], features: 
     Returns:
         window DATE (the UTC date of prediction_time), feature STRING, cell STRING, n BIGINT; no row for an empty cell.
     """
-    cells = F.array(
-        *(
-            F.struct(F.lit(one.name).alias("feature"), cell_of(one, references[one.name]).alias("cell"))
-            for one in features
-        )
-    )
-    each = rows.select(F.to_date("prediction_time").alias("window"), F.inline(cells))
+    cells = by_feature("cell", {one.name: cell_of(one, references[one.name]) for one in features})
+    each = rows.select(F.to_date("prediction_time").alias("window"), cells)
     return each.groupBy("window", "feature", "cell").agg(F.count(F.lit(1)).alias("n"))
+
+
+def by_feature(what: str, values: Mapping[str, Expression]) -> Expression:
+    """One row for each feature: feature STRING, and its value under the name of `what`."""
+    return F.inline(
+        F.array(*(F.struct(F.lit(name).alias("feature"), value.alias(what)) for name, value in values.items()))
+    )
 
 
 def cell_of(feature: Feature, reference: Reference) -> Expression:

@@ -11,24 +11,23 @@ alarm of its own. It tells what changed when performance deviates, and what may 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import astuple, dataclass
 from datetime import date
 
 from pyspark.sql import functions as F
 from scipy.stats import chi2
 
-from solvent.config.base import digest_of
 from solvent.config.expressions import Column
-from solvent.features.profile import MISSING, OTHER, Reference, profile_of, stored_references
+from solvent.evaluation import MISSING
+from solvent.features.profile import OTHER, Reference, profile_of, stored_references
+from solvent.monitoring.findings import WHOSE, append_once, whose
 from solvent.registry import ModelVersion
 from solvent.tables.warehouse import Warehouse
 
 DRIFT = "drift"
 DRIFT_COLUMNS = (
-    Column("model", "STRING"),
-    Column("model_version", "BIGINT"),
-    Column("model_digest", "STRING"),
+    *WHOSE,
     Column("as_of", "DATE"),
     Column("window", "DATE"),
     Column("feature", "STRING"),
@@ -79,16 +78,9 @@ def drift(window: date, reference: Reference, counts: Mapping[str, int]) -> Drif
 
     # A cell that neither has, such as that for missing values of a feature that is never missing, tells nothing.
     cells = [cell for cell in reference.cells if counts.get(cell) or reference.counts.get(cell)]
-    psi = math.fsum(
-        (p - q) * math.log(p / q)
-        for p, q in (
-            (
-                (counts.get(cell, 0) + 0.5) / (n + 0.5 * len(cells)),
-                (reference.counts.get(cell, 0) + 0.5) / (trained + 0.5 * len(cells)),
-            )
-            for cell in cells
-        )
-    )
+    days = [(counts.get(cell, 0) + 0.5) / (n + 0.5 * len(cells)) for cell in cells]
+    before = [(reference.counts.get(cell, 0) + 0.5) / (trained + 0.5 * len(cells)) for cell in cells]
+    psi = math.fsum((p - q) * math.log(p / q) for p, q in zip(days, before, strict=True))
     noise = float(chi2.ppf(NOISE_QUANTILE, len(cells) - 1)) * (1 / n + 1 / trained) if len(cells) > 1 else 0.0
     return Drift(window, reference.feature, n, *shares(MISSING), *shares(OTHER), psi, noise)
 
@@ -100,13 +92,12 @@ def append_drift(warehouse: Warehouse, version: ModelVersion, since: date, until
     counted = profile_of(warehouse, version.digest, since, until)
     found = [drift(window, references[feature], counts) for (window, feature), counts in sorted(counted.items())]
     there = measured_before(warehouse, version, since)
-    rows: Sequence[tuple[object, ...]] = [
-        (version.name, version.version, version.digest, as_of, *astuple(one))
+    rows = [
+        (*whose(version), as_of, *astuple(one))
         for one in found
         if there.get((one.window, one.feature)) != (one.n, one.psi)
     ]
-    if rows:
-        warehouse.append_rows(DRIFT, rows, DRIFT_COLUMNS, digest_of([str(row) for row in rows]))
+    append_once(warehouse, DRIFT, DRIFT_COLUMNS, rows)
     return found
 
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from pyspark.sql import functions as F
 
-from solvent.config.base import digest_of
 from solvent.config.expressions import Column
 from solvent.config.model import ALWAYS_KNOWN, Project
+from solvent.monitoring.findings import append_once
 from solvent.session import at_once
 from solvent.tables.sources import BATCH, BATCHES, Pin, source_table, with_times
 from solvent.tables.warehouse import Warehouse
@@ -62,7 +62,7 @@ class Health:
 def append_health(warehouse: Warehouse, project: Project, pins: Sequence[Pin], as_of: date) -> list[Health]:
     """Looks at every source, and appends what it found, once. Only the rows of last batches are read."""
     warehouse.create(HEALTH, HEALTH_COLUMNS)
-    names = ("version", "batch", "accepted", "quarantined", "duplicates")
+    names = ("batch", "accepted", "quarantined", "duplicates")
     last = warehouse.read(BATCHES).groupBy("source").agg(F.max(F.struct("sequence", *names)).alias("last"))
     batches: Mapping[str, Any] = {row["source"]: row["last"] for row in last.collect()}
     known = (
@@ -79,8 +79,7 @@ def append_health(warehouse: Warehouse, project: Project, pins: Sequence[Pin], a
         latest = max((one for one in (newest, before.get(pin.source)) if one is not None), default=None)
         figures = (batch["accepted"], batch["quarantined"], batch["duplicates"])
         found.append(Health(pin.source, as_of, pin.version, pin.rows, *figures, latest, hours_until(as_of, latest)))
-    rows = [astuple(one) for one in found]
-    warehouse.append_rows(HEALTH, rows, HEALTH_COLUMNS, digest_of([str(row) for row in rows]))
+    append_once(warehouse, HEALTH, HEALTH_COLUMNS, [astuple(one) for one in found])
     return found
 
 

@@ -15,13 +15,13 @@ from typing import Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from solvent.config.base import digest_of
 from solvent.config.expressions import Column
 from solvent.config.model import Project
 from solvent.evaluation.metrics import DESCRIPTIVE
 from solvent.features.table import labelled_rows, predicted_within
 from solvent.monitoring.deviation import Finding, Stream, Verdict, judge
 from solvent.monitoring.drift import Drift, append_drift
+from solvent.monitoring.findings import WHOSE, append_once, whose
 from solvent.monitoring.health import Health, append_health
 from solvent.monitoring.labels import MATURED, NEVER, PENDING, with_labels
 from solvent.monitoring.windows import WindowMeasurement, measured_windows
@@ -31,7 +31,6 @@ from solvent.tables.warehouse import Warehouse
 
 PERFORMANCE, COVERAGE, DEVIATIONS = "performance", "label_coverage", "deviations"
 REFERENCE, LIFE = "reference", "life"
-WHOSE = (Column("model", "STRING"), Column("model_version", "BIGINT"), Column("model_digest", "STRING"))
 PERFORMANCE_COLUMNS = (
     *WHOSE,
     Column("phase", "STRING"),
@@ -229,19 +228,6 @@ def append_changed(
         )
     append_once(warehouse, PERFORMANCE, PERFORMANCE_COLUMNS, rows)
     return sorted({row[4] for row in rows})
-
-
-def whose(version: ModelVersion) -> tuple[str, int, str]:
-    """The values of WHOSE."""
-    return version.name, version.version, version.digest
-
-
-def append_once(
-    warehouse: Warehouse, table: str, columns: Sequence[Column], rows: Sequence[tuple[object, ...]]
-) -> None:
-    """Appends rows that are named by what they say; none are appended a second time."""
-    if rows:
-        warehouse.append_rows(table, rows, columns, digest_of([str(row) for row in rows]))
 
 
 def append_coverage(warehouse: Warehouse, version: ModelVersion, as_of: date, covered: Sequence[Coverage]) -> None:
