@@ -8,7 +8,7 @@ PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip --quiet
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup run test lint format lock wheel bench clean java jars
+.PHONY: help setup run replay test lint format lock wheel bench clean java jars
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,6 +18,9 @@ setup: java $(VENV)/installed jars ## Make .venv from requirements.lock, and fet
 run: setup ## Take the flights project from landing files to a released model and its report
 	$(BIN)/python jobs/stage_flights.py --environment local --until 2013-07-31
 	$(BIN)/solvent pipeline --project flights --environment local --as-of 2013-08-02 --release
+
+replay: setup ## Play the flights of August to December 2013 as if they came now; half an hour or more
+	$(BIN)/python jobs/replay_flights.py
 
 test: setup ## Run the tests
 	$(BIN)/python -m pytest

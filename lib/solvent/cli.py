@@ -256,6 +256,22 @@ def monitor_command(ctx: click.Context, project: str, environment: str, which: s
     click.echo(f"tables: {run.warehouse.location('performance')}, {run.warehouse.location('deviations')}")
 
 
+@main.command("retrain")
+@where
+@as_of_option
+@click.option("--because", help="Retrain whatever the policy says, for this reason.")
+@click.pass_context
+def retrain_command(ctx: click.Context, project: str, environment: str, as_of: date, because: str | None) -> None:
+    """Train a challenger if the policy of model.yml says so; if it passes the gates, it becomes champion. Exit code 3 if not."""
+    run = run_of(settings_of(ctx, project, environment), as_of)
+    made = run.retrain(environment, because)
+    if made is None:
+        return
+    click.echo(f"table: {run.warehouse.location('retrainings')}")
+    if not made.promoted:
+        raise RefusedError(f"{project} version {made.version}: {made.reason}")
+
+
 @main.command("promote")
 @where
 @click.option("--model", "which", required=True, help="Version number.")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
@@ -32,6 +32,7 @@ from solvent.monitoring import Monitored, monitor, reference_measured
 from solvent.registry import CHALLENGER, CHAMPION, ModelVersion, Registry
 from solvent.release import Compared, Decision, GateResult, decisions, judge, release
 from solvent.report import ModelPage, model_page
+from solvent.retraining import Retraining, record, standing_of, triggers
 from solvent.scoring import Interval, ScoreBatch, batches, predictions_table, score, skew_of
 from solvent.session import session
 from solvent.tables.sources import Pin, source_pins
@@ -56,6 +57,10 @@ class Settings:
     project: Project
     environment: Environment
     groups: tuple[FeatureGroup, ...]
+
+    def within(self, folder: Path) -> Settings:
+        """The same with all that is written below a folder of its own."""
+        return replace(self, environment=self.environment.within(folder))
 
 
 def load_settings(project: str, environment: str, root: Path) -> Settings:
@@ -398,6 +403,40 @@ class Run:
         training = self.trained_before(version)
         carried = [*training.carried, "prediction_time"]
         return predict(self.registry.load(version), training.holdout_rows, self.project.model.kind, carried)
+
+    def retrain(self, environment: str, because: str | None = None) -> Retraining | None:
+        """Trains a challenger and decides on it, if the policy says so or somebody does.
+
+        Args:
+            environment: As the user named it, for the command on the page.
+            because: Why, if somebody asks for it.
+
+        Returns:
+            What came of it; None if there was nothing to do.
+
+        Raises:
+            RefusedError: If the working tree differs from its commit, before anything is made.
+        """
+        self.require_releasable()
+        champion = self.registry.by_alias(self.project.project, CHAMPION)
+        with self.step("retrain") as say:
+            why = self.why_retrain(champion, because)
+            say("; ".join(why) if why else f"nothing to do: no trigger of the policy holds for {champion}")
+        if not why:
+            return None
+        version, _ = self.train()
+        review = self.evaluate(version)
+        decided = self.release(review)
+        self.report(review, environment)
+        return record(self.warehouse, self.as_of, champion.version if champion else None, why, decided)
+
+    def why_retrain(self, champion: ModelVersion | None, because: str | None) -> tuple[str, ...]:
+        """What a retraining would be for; empty if for nothing."""
+        if champion is None:
+            return ("there is no champion yet",)
+        trained = date.fromisoformat(self.registry.manifest(champion)["as_of"])
+        found = triggers(self.project.retrain, standing_of(self.warehouse, champion, trained, self.as_of))
+        return found if because is None else (because, *found)
 
     def require_releasable(self) -> None:
         """Refuses, before anything is made, what could not be released at the end.

@@ -77,6 +77,18 @@ class Environment(Places):
 
     name: str
 
+    def within(self, folder: Path) -> Environment:
+        """The same with tables, landing files, reports and models below a folder of their own."""
+        mlflow = MLflow(tracking_uri=f"sqlite:///{folder}/mlflow.db", artifacts=str(folder / "artifacts"))
+        return self.model_copy(
+            update={
+                "tables": Tables(path=str(folder / "tables")),
+                "landing": str(folder / "landing"),
+                "reports": str(folder / "reports"),
+                "mlflow": mlflow,
+            }
+        )
+
 
 def load_environment(name: str, root: Path) -> Environment:
     """The environment of this name, or in this file.

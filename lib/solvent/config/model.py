@@ -226,6 +226,20 @@ class Monitoring(Frozen):
         return self.metrics or tuple(measured)
 
 
+class Retrain(Frozen):
+    """When a challenger is trained without being asked for; what it must show to replace the champion is in the gates.
+
+    Attributes:
+        every: When the champion's as-of is so long ago.
+        new_labels: When so many labels of its predictions have matured.
+        on_alarm: When it deviates.
+    """
+
+    every: Duration | None = None
+    new_labels: int | None = Field(default=None, ge=1)
+    on_alarm: bool = False
+
+
 class Project(Frozen):
     """A validated model.yml."""
 
@@ -241,6 +255,7 @@ class Project(Frozen):
     evaluation: Measures
     gates: Items[Gate] = ()
     monitoring: Monitoring = Monitoring()
+    retrain: Retrain = Retrain()
 
     @field_validator("project")
     @classmethod

@@ -86,17 +86,10 @@ class SliceRow:
 
 def model_page(page: ModelPage) -> str:
     """The page as HTML; the same page gives the same text."""
-    templates = Environment(
-        loader=PackageLoader("solvent.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    templates.filters.update(number=number, words=lambda metric: WORDS.get(metric, metric))
+    known = templates()
     headline = page.metrics[0]
     beside = [name for name in BESIDE if name in page.metrics and name != headline][:3]
-    return templates.get_template("model.html.j2").render(
+    return known.get_template("model.html.j2").render(
         page=page,
         manifest=page.manifest,
         headline=headline,
@@ -105,8 +98,21 @@ def model_page(page: ModelPage) -> str:
         slices=slice_rows(page.evaluations[CHALLENGER], headline, beside),
         beside=beside,
         failed=[gate for gate in page.gates if not gate.passed],
-        style=Markup(templates.loader.get_source(templates, "model.css")[0]) if templates.loader else "",  # noqa: S704 (our own)
+        style=Markup(known.loader.get_source(known, "model.css")[0]) if known.loader else "",  # noqa: S704 (our own)
     )
+
+
+def templates() -> Environment:
+    """The pages' templates, with what they need to write figures."""
+    found = Environment(
+        loader=PackageLoader("solvent.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    found.filters.update(number=number, words=lambda metric: WORDS.get(metric, metric))
+    return found
 
 
 def curves(page: ModelPage) -> list[tuple[str, Markup, str]]:

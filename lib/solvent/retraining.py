@@ -1,0 +1,113 @@
+"""When to retrain: what the policy of model.yml says of a champion, and the record of what came of it.
+
+Retraining itself is training, evaluation and release at a later as-of; nothing replaces a champion but by the gates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from pyspark.sql import functions as F
+
+from solvent.config.expressions import Column
+from solvent.config.model import Retrain
+from solvent.monitoring.findings import append_once
+from solvent.monitoring.monitor import COVERAGE, DEVIATIONS
+from solvent.registry import ModelVersion
+from solvent.release import Decision
+from solvent.tables.warehouse import Warehouse
+
+RETRAININGS = "retrainings"
+COLUMNS = (
+    Column("model", "STRING"),
+    Column("as_of", "DATE"),
+    Column("champion_version", "BIGINT"),
+    Column("version", "BIGINT"),
+    Column("triggers", "ARRAY<STRING>"),
+    Column("promoted", "BOOLEAN"),
+    Column("reason", "STRING"),
+)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What the policy looks at.
+
+    Attributes:
+        as_of: The date it is looked at from.
+        trained: The as-of of the champion.
+        labels: Its predictions whose label has matured.
+        deviating: Metrics and slices found to deviate when it was last monitored, as people read them.
+    """
+
+    as_of: date
+    trained: date
+    labels: int
+    deviating: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Retraining:
+    """A retraining: what triggered it, the version it made, and what was decided."""
+
+    as_of: date
+    champion_version: int | None
+    version: int
+    triggers: tuple[str, ...]
+    promoted: bool
+    reason: str
+
+
+def standing_of(warehouse: Warehouse, champion: ModelVersion, trained: date, as_of: date) -> Standing:
+    """What is known of a champion at a date, from what monitoring has written."""
+    return Standing(as_of, trained, matured_labels(warehouse, champion, as_of), deviating(warehouse, champion, as_of))
+
+
+def matured_labels(warehouse: Warehouse, champion: ModelVersion, as_of: date) -> int:
+    """Predictions of a model whose label has matured: of each window as it was last looked at."""
+    if not warehouse.exists(COVERAGE):
+        return 0
+    seen = warehouse.read(COVERAGE).where((F.col("model_digest") == champion.digest) & (F.col("as_of") <= F.lit(as_of)))
+    latest = seen.groupBy("window").agg(F.max_by("matured", "as_of").alias("matured"))
+    return int(latest.agg(F.coalesce(F.sum("matured"), F.lit(0))).collect()[0][0])
+
+
+def deviating(warehouse: Warehouse, champion: ModelVersion, as_of: date) -> list[str]:
+    """The metrics and slices that deviated when a model was last monitored."""
+    if not warehouse.exists(DEVIATIONS):
+        return []
+    mine = (F.col("model_digest") == champion.digest) & (F.col("as_of") <= F.lit(as_of))
+    seen = warehouse.read(DEVIATIONS).where(mine)
+    last = seen.agg(F.max("as_of").alias("as_of"))
+    rows = seen.join(last, "as_of").where("deviates").select("metric", "slice", "slice_value").distinct().collect()
+    return sorted(
+        row["metric"] + ("" if row["slice"] == "all" else f" on {row['slice']} {row['slice_value']}") for row in rows
+    )
+
+
+def triggers(policy: Retrain, standing: Standing) -> tuple[str, ...]:
+    """Why a champion is to be retrained, in words; empty if it is not."""
+    found = []
+    age = standing.as_of - standing.trained
+    if policy.every is not None and age >= policy.every:
+        found.append(
+            f"the champion looks from {standing.trained}, {age.days} days ago (every {policy.every.days} days)"
+        )
+    if policy.new_labels is not None and standing.labels >= policy.new_labels:
+        found.append(f"{standing.labels:,} labels have matured since (new_labels {policy.new_labels:,})")
+    if policy.on_alarm and standing.deviating:
+        found.append(f"{', '.join(standing.deviating)} deviates")
+    return tuple(found)
+
+
+def record(
+    warehouse: Warehouse, as_of: date, champion: int | None, why: Sequence[str], decided: Decision
+) -> Retraining:
+    """Appends what came of a retraining, once."""
+    made = Retraining(as_of, champion, decided.to_version, tuple(why), decided.passed, decided.reason)
+    warehouse.create(RETRAININGS, COLUMNS)
+    row = (decided.model, as_of, champion, made.version, list(why), made.promoted, made.reason)
+    append_once(warehouse, RETRAININGS, COLUMNS, [row])
+    return made
