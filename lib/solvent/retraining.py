@@ -13,6 +13,7 @@ from pyspark.sql import functions as F
 
 from solvent.config.expressions import Column
 from solvent.config.model import Retrain
+from solvent.evaluation import ALL
 from solvent.monitoring.findings import append_once
 from solvent.monitoring.monitor import COVERAGE, DEVIATIONS
 from solvent.registry import ModelVersion
@@ -45,7 +46,7 @@ class Standing:
     as_of: date
     trained: date
     labels: int
-    deviating: Sequence[str]
+    deviating: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -74,17 +75,18 @@ def matured_labels(warehouse: Warehouse, champion: ModelVersion, as_of: date) ->
     return int(latest.agg(F.coalesce(F.sum("matured"), F.lit(0))).collect()[0][0])
 
 
-def deviating(warehouse: Warehouse, champion: ModelVersion, as_of: date) -> list[str]:
+def deviating(warehouse: Warehouse, champion: ModelVersion, as_of: date) -> tuple[str, ...]:
     """The metrics and slices that deviated when a model was last monitored."""
     if not warehouse.exists(DEVIATIONS):
-        return []
+        return ()
     mine = (F.col("model_digest") == champion.digest) & (F.col("as_of") <= F.lit(as_of))
     seen = warehouse.read(DEVIATIONS).where(mine)
     last = seen.agg(F.max("as_of").alias("as_of"))
     rows = seen.join(last, "as_of").where("deviates").select("metric", "slice", "slice_value").distinct().collect()
-    return sorted(
-        row["metric"] + ("" if row["slice"] == "all" else f" on {row['slice']} {row['slice_value']}") for row in rows
+    words = (
+        row["metric"] + ("" if row["slice"] == ALL else f" on {row['slice']} {row['slice_value']}") for row in rows
     )
+    return tuple(sorted(words))
 
 
 def triggers(policy: Retrain, standing: Standing) -> tuple[str, ...]:

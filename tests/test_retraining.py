@@ -1,0 +1,71 @@
+"""When the policy says that a champion is to be retrained, and what it looks at."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from solvent.config.environment import Tables
+from solvent.config.model import Retrain
+from solvent.monitoring.monitor import COVERAGE, COVERAGE_COLUMNS, DEVIATION_COLUMNS, DEVIATIONS
+from solvent.registry import ModelVersion
+from solvent.retraining import Standing, standing_of, triggers
+from solvent.tables.warehouse import Warehouse
+
+TRAINED, AS_OF = date(2024, 3, 1), date(2024, 3, 31)
+CHAMPION = ModelVersion("shop", 1, "run", "source", "mine", "manifest")
+
+
+def standing(labels: int = 0, deviating: tuple[str, ...] = ()) -> Standing:
+    return Standing(AS_OF, TRAINED, labels, deviating)
+
+
+@pytest.mark.parametrize(
+    ("policy", "labels", "deviating", "said"),
+    [
+        ({}, 10**9, ("auc",), []),
+        ({"every": timedelta(days=30)}, 0, (), ["the champion looks from 2024-03-01, 30 days ago (every 30 days)"]),
+        ({"every": timedelta(days=31)}, 0, (), []),
+        ({"new_labels": 1000}, 1000, (), ["1,000 labels have matured since (new_labels 1,000)"]),
+        ({"new_labels": 1000}, 999, (), []),
+        ({"on_alarm": True}, 0, ("auc", "log_loss on region north"), ["auc, log_loss on region north deviates"]),
+        ({"on_alarm": True}, 0, (), []),
+        ({"every": timedelta(days=1), "new_labels": 1, "on_alarm": True}, 1, ("auc",), ["30 days", "1 labels", "auc"]),
+    ],
+)
+def test_a_trigger_holds_or_not(policy: dict, labels: int, deviating: tuple[str, ...], said: list[str]) -> None:
+    found = triggers(Retrain(**policy), standing(labels, deviating))
+    assert len(found) == len(said)
+    assert all(words in one for words, one in zip(said, found, strict=True))
+
+
+def test_labels_and_deviations_are_those_of_the_champion_as_last_seen_by_then(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    warehouse = Warehouse(spark, Tables(path=str(tmp_path)), "shop")
+    assert standing_of(warehouse, CHAMPION, TRAINED, AS_OF) == standing()
+    warehouse.create(COVERAGE, COVERAGE_COLUMNS)
+    earlier, later = AS_OF - timedelta(days=7), AS_OF + timedelta(days=7)
+
+    def covered(digest: str, window: int, as_of: date, matured: int) -> tuple[object, ...]:
+        return ("shop", 1, digest, date(2024, 3, window), as_of, 30, matured, 0, 30 - matured)
+
+    rows = [covered("mine", 2, earlier, 10), covered("mine", 2, AS_OF, 29), covered("mine", 3, earlier, 20)]
+    rows += [covered("mine", 3, later, 30), covered("other", 2, AS_OF, 28)]
+    warehouse.append_rows(COVERAGE, rows, COVERAGE_COLUMNS, "coverage")
+    warehouse.create(DEVIATIONS, DEVIATION_COLUMNS)
+
+    def judged(digest: str, as_of: date, metric: str, deviates: bool) -> tuple[object, ...]:
+        return ("shop", 1, digest, as_of, metric, "region", "north", deviates, *(None,) * 11)
+
+    rows = [judged("mine", earlier, "auc", True), judged("mine", AS_OF, "log_loss", True)]
+    rows += [
+        judged("mine", AS_OF, "auc", False),
+        judged("mine", later, "auc", True),
+        judged("other", AS_OF, "brier", True),
+    ]
+    warehouse.append_rows(DEVIATIONS, rows, DEVIATION_COLUMNS, "deviations")
+    assert standing_of(warehouse, CHAMPION, TRAINED, AS_OF) == standing(49, ("log_loss on region north",))
