@@ -13,7 +13,7 @@ REQUIRED = [
     "numpy>=1.26,<3",
     "pandas>=2.2,<3",
     "pyarrow>=18",
-    "pydantic>=2.7,<3",
+    "pydantic>=2.12,<3",
     "py4j>=0.10.9",
     "pyspark==4.2.0",
     "pyyaml>=6,<7",

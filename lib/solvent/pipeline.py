@@ -24,6 +24,7 @@ from solvent.config.estimator import Estimator
 from solvent.config.model import TIMES, Project, load_project
 from solvent.errors import ConfigurationError, EvaluationError, FeatureError, RefusedError, RegistryError
 from solvent.evaluation import ALL, Evaluation, require_known
+from solvent.evaluation.metrics import DESCRIPTIVE
 from solvent.features import FeatureGroup, load_groups
 from solvent.features.table import FeatureBuild, build_features, columns_of, declared, read_build
 from solvent.identity import Commit, code_digest, commit_of, environment_facts
@@ -37,7 +38,7 @@ from solvent.scoring import Interval, ScoreBatch, batches, predictions_table, sc
 from solvent.session import session
 from solvent.tables.sources import Pin, source_pins
 from solvent.tables.warehouse import Warehouse
-from solvent.training import Inputs, Training, evaluation_of, predict, train
+from solvent.training import Inputs, Training, evaluation_of, predict, train, written
 
 BASELINE = "baseline"
 
@@ -72,12 +73,33 @@ def load_settings(project: str, environment: str, root: Path) -> Settings:
     found, where = load_project(project, root), load_environment(environment, root)
     try:
         require_known(found.model.kind, found.evaluation.metrics)
+        require_decisive(found)
         groups = load_groups(found.features)
         columns_of(found, groups)
         require_sources(found, groups)
     except (EvaluationError, FeatureError) as error:
         raise ConfigurationError(f"{root / 'conf' / project / 'model.yml'}: {error}") from None
     return Settings(root, found, where, groups)
+
+
+def require_decisive(project: Project) -> None:
+    """Refuses searches by a metric that does not exist for the label, or of which no value is the better.
+
+    Raises:
+        EvaluationError: Naming the key.
+    """
+    for key, estimator in (("model", project.model), ("baseline", project.baseline)):
+        if estimator.search is None:
+            continue
+        metric = estimator.search.decides(estimator.kind)
+        try:
+            require_known(estimator.kind, [metric])
+        except EvaluationError as error:
+            raise EvaluationError(f"{key}.search.metric: {error}") from None
+        if metric in DESCRIPTIVE:
+            raise EvaluationError(
+                f"{key}.search.metric: '{metric}' tells of the rows, and of no candidate that it is better"
+            )
 
 
 def require_sources(project: Project, groups: Sequence[FeatureGroup]) -> None:
@@ -212,10 +234,17 @@ class Run:
         ]
         with self.step("train") as say:
             (version, made), (baseline, beside) = train(self.warehouse, self.registry, trainings, self.force)
-            say(told(version, self.project.model, made))
-            say(told(baseline, self.project.baseline, beside))
+            say(told(version, self.project.model, made) + self.chosen(version))
+            say(told(baseline, self.project.baseline, beside) + self.chosen(baseline))
         self.registry.set_alias(self.project.project, CHALLENGER, version.version)
         return version, baseline
+
+    def chosen(self, version: ModelVersion) -> str:
+        """What a parameter search chose, if there was one."""
+        search = self.registry.manifest(version).search
+        return (
+            "" if search is None else f", chosen {written(search['chosen'])} of {len(search['candidates'])} candidates"
+        )
 
     def trained_before(self, version: ModelVersion) -> Training:
         """The training of a registered version, with the features it was trained on."""

@@ -28,7 +28,7 @@ from solvent.monitoring.labels import MATURED, with_labels
 from solvent.monitoring.monitor import labels_of
 from solvent.pipeline import Run, Settings
 from solvent.registry import CHAMPION
-from solvent.report.timeline import Mark, ReplayPage, Way, replay_page
+from solvent.report.replay import Mark, ReplayPage, Way, replay_page
 from solvent.scoring import predictions_table
 from solvent.tables.warehouse import Warehouse
 

@@ -16,6 +16,7 @@ from typing import Any
 import yaml
 from pyspark.sql import SparkSession
 
+from solvent.config.base import digest_of
 from solvent.config.environment import Environment
 from solvent.config.estimator import Estimator
 from solvent.config.model import Project
@@ -27,7 +28,7 @@ from solvent.registry import ModelVersion, Registry
 from solvent.session import SPARK_ERRORS, cause
 from solvent.tables.sources import Pin, read_source, verified_content
 from solvent.tables.warehouse import Warehouse
-from solvent.training import Inputs, Training, fit, score_holdout
+from solvent.training import Inputs, SearchResult, Training, fit, score_holdout, searched
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def reproduce(
         root: The folder that holds requirements.lock.
 
     Yields:
-        Findings: code, environment, inputs, features, model, predictions.
+        Findings: code, environment, inputs, features, search if there was one, model, predictions.
 
     Raises:
         IntegrityError: If the manifest was changed.
@@ -80,6 +81,8 @@ def reproduce(
     try:
         columns = columns_of(project, load_groups(project.features))
         yield compared("features", manifest["features"]["digest"], content_digest(rows, columns))
+        if manifest.search is not None:
+            yield search_finding(manifest.search, searched(training))
         model = fit(training.train_rows, training.estimator, training.inputs, project.predicted.key)
         yield compared("model", manifest["model_digest"], registry.digest(model))
         yield compared("predictions", manifest["predictions_digest"], score_holdout(training, model).predictions_digest)
@@ -103,6 +106,16 @@ def environment_finding(recorded: Mapping[str, str], here: Mapping[str, str]) ->
     ]
     same = f"Python {here['python']}, pyspark {here['pyspark']}, Java {here['java']}, {here['cpu']}"
     return Finding("environment", not differing, "; ".join(differing) or same)
+
+
+def search_finding(recorded: Mapping[str, Any], again: SearchResult | None) -> Finding:
+    """What differs between the recorded search and the same one made again."""
+    found = again.model_dump(mode="json") if again is not None else {}
+    differing = [name for name in sorted(recorded.keys() | found.keys()) if recorded.get(name) != found.get(name)]
+    if not differing:
+        return Finding("search", True, f"sha256 {digest_of(found)}")
+    told = "; ".join(f"{name} recorded {recorded.get(name)}, found {found.get(name)}" for name in differing)
+    return Finding("search", False, told)
 
 
 def input_findings(warehouse: Warehouse, project: Project, pins: tuple[Pin, ...]) -> Iterator[Finding]:

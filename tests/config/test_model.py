@@ -24,6 +24,7 @@ from solvent.config.base import UNITS, duration_text, to_duration
 from solvent.config.expressions import columns_used, parse_columns
 from solvent.config.model import Gate, Project, Windows, load_project
 from solvent.errors import ConfigurationError
+from solvent.pipeline import load_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 MODEL: dict[str, Any] = yaml.safe_load(
@@ -178,6 +179,29 @@ MISTAKES = [
     ("model.params.maxIter", True, "model: params.maxIter: could not convert True to int"),
     ("model.params.labelCol", "returned", "model: params.labelCol: GBTClassifier has no such parameter"),
     ("model.params.seed", 3, "model: params.seed: GBTClassifier has no such parameter"),
+    # Parameter search
+    ("model.search", {"grid": {}}, "model.search.grid: unknown key; known: folds, metric, params"),
+    ("model.search", {"folds": 2}, "model.search.params: is missing"),
+    ("model.search", {"params": {"maxDepth": 4}}, "model.search.params.maxDepth: found 4; input should be a valid"),
+    ("model.search", {"params": {"maxDepth": []}}, "model.search: params.maxDepth: holds no value; list those to try"),
+    ("model.search", {"params": {}}, "model.search: params: one candidate is no choice; list two values or more"),
+    ("model.search", {"params": {"maxDepth": [4]}}, "model.search: params: one candidate is no choice; list two"),
+    (
+        "model.search",
+        {"params": {"maxDept": [4, 5]}},
+        "model: search.params.maxDept: GBTClassifier has no such parameter; did you mean 'maxDepth'?",
+    ),
+    ("model.search", {"params": {"seed": [4, 5]}}, "model: search.params.seed: GBTClassifier has no such parameter"),
+    (
+        "baseline.search",
+        {"params": {"maxIter": [4, "many"]}},
+        "baseline: search.params.maxIter: could not convert many to int",
+    ),
+    ("model.search", {"params": {"maxDepth": [4, 5, 4.0]}}, "model: search.params.maxDepth: names 4.0 twice"),
+    ("model.search", {"params": {"impurity": ["gini", "gini"]}}, "names 'gini' twice"),
+    ("model.search", {"params": {"stepSize": [0.1, float("inf")]}}, "stepSize: found inf; a finite number is expected"),
+    ("model.search", {"params": {"maxDepth": [4, 5]}, "folds": 0}, "model.search.folds: found 0; input should be gr"),
+    ("model.search", {"params": {"maxDepth": [4, 5]}, "folds": 13}, "model.search.folds: found 13; input should be l"),
     ("model.partitions", 0, "model.partitions: found 0; input should be greater than or equal to 1"),
     ("model.partitions", 3, "model.partitions: found 3; input should be less than or equal to 2"),
     # Measures and gates
@@ -302,6 +326,51 @@ def test_a_digest_covers_its_sections_and_no_others(tmp_path: Path) -> None:
     assert load(tmp_path, edited("model.seed", 2)).digest("model") != once.digest("model")
     # Defaults written out are the same configuration.
     assert load(tmp_path, edited("model.partitions", 2)).digest() == once.digest()
+
+
+SEARCH = {"params": {"stepSize": [0.2, 0.1], "maxDepth": [5, 4]}}
+
+
+@pytest.mark.parametrize("names", [["stepSize", "maxDepth"], ["maxDepth", "stepSize"]])
+def test_candidates_are_the_same_in_whichever_order_the_parameters_are_named(tmp_path: Path, names: list[str]) -> None:
+    model = load(tmp_path, edited("model.search", {"params": {name: SEARCH["params"][name] for name in names}})).model
+    assert model.search is not None
+    assert list(model.search.candidates()) == [
+        {"maxDepth": 5, "stepSize": 0.2},
+        {"maxDepth": 5, "stepSize": 0.1},
+        {"maxDepth": 4, "stepSize": 0.2},
+        {"maxDepth": 4, "stepSize": 0.1},
+    ]
+    assert model.with_params({"maxDepth": 4}).params == {"maxIter": 2, "maxDepth": 4}
+
+
+def test_a_search_is_resolved_with_its_defaults_and_without_one_nothing_is_said_of_it(tmp_path: Path) -> None:
+    found = load(tmp_path, edited("model.search", SEARCH))
+    resolved = json.loads(json.dumps(found.resolved()))
+    assert resolved["model"]["search"] == {**SEARCH, "folds": 3, "metric": None}
+    assert Project.model_validate(resolved) == found
+    assert "search" not in resolved["baseline"]
+    assert found.digest("baseline") == load(tmp_path, MODEL).digest("baseline")
+    assert found.digest("model") != load(tmp_path, MODEL).digest("model")
+    assert found.model.search is not None
+    assert (found.model.search.decides("binary"), found.model.search.decides("regression")) == ("log_loss", "rmse")
+
+
+@pytest.mark.parametrize(
+    ("metric", "says"),
+    [
+        ("rmse", "metric 'rmse' does not exist for binary labels; known: "),
+        ("log_los", "metric 'log_los' does not exist for binary labels; did you mean 'log_loss'?"),
+        ("positive_rate", "'positive_rate' tells of the rows, and of no candidate that it is better"),
+    ],
+)
+def test_a_search_by_a_metric_that_cannot_decide_is_refused(tmp_path: Path, metric: str, says: str) -> None:
+    load(tmp_path, edited("baseline.search", {"params": {"maxIter": [1, 2]}, "metric": metric}))
+    (tmp_path / "conf/environments").mkdir()
+    shutil.copy(ROOT / "conf/environments/local.yml", tmp_path / "conf/environments")
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings("shop", "local", tmp_path)
+    assert f"conf/shop/model.yml: baseline.search.metric: {says}" in str(caught.value)
 
 
 def test_windows_follow_one_another_back_from_the_as_of() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import math
+from collections.abc import Mapping
 from typing import Any, Literal, Self
 
 import pyspark.ml
@@ -12,6 +13,7 @@ from pydantic import Field, model_validator
 from pyspark.ml.param import Param
 
 from solvent.config.base import Frozen, closest
+from solvent.config.search import Search
 
 PACKAGES = ("pyspark.ml.classification", "pyspark.ml.regression")
 # Set by the job itself: the columns by its Pipeline, the seed by its own key.
@@ -41,12 +43,14 @@ class Estimator(Frozen):
         params: Its parameters, by pyspark.ml's names.
         seed: Seed of everything random in it.
         partitions: Partitions of the training rows; part of what determines the model.
+        search: Parameters to choose by measuring; without one, an estimator is written as if there were no such key.
     """
 
     estimator: str
     params: dict[str, Any] = {}
     seed: int = 0
     partitions: int = Field(default=2, ge=1, le=2)
+    search: Search | None = Field(default=None, exclude_if=lambda search: search is None)
 
     @property
     def kind(self) -> Literal["binary", "regression"]:
@@ -86,17 +90,37 @@ class Estimator(Frozen):
             raise ValueError(f"estimator: '{self.estimator}' is not an estimator; {closest(name, known)}")
         if self.kind == "binary" and not hasattr(self.type, "probabilityCol"):
             raise ValueError(f"estimator: {name} gives no probabilities, which predictions and their metrics are")
-        allowed = {one: found for one, found in class_params(self.type).items() if one not in KEPT}
         for param, value in self.params.items():
-            if param not in allowed:
-                raise ValueError(f"params.{param}: {name} has no such parameter; {closest(param, allowed)}")
-            if isinstance(value, float) and not math.isfinite(value):
-                raise ValueError(f"params.{param}: found {value}; a finite number is expected")
-            try:
-                allowed[param].typeConverter(value)
-            except TypeError as error:
-                raise ValueError(f"params.{param}: {str(error)[0].lower()}{str(error)[1:]}") from None
+            self.converted(f"params.{param}", value)
+        for param, values in self.search.params.items() if self.search else ():
+            seen: list[Any] = []
+            for value in values:
+                found = self.converted(f"search.params.{param}", value)
+                if found in seen:
+                    raise ValueError(f"search.params.{param}: names {value} twice")
+                seen.append(found)
         return self
+
+    def converted(self, key: str, value: Any) -> Any:
+        """The value of a parameter as the estimator takes it.
+
+        Raises:
+            ValueError: If there is no such parameter, or the value is not of its type; the text names the key.
+        """
+        allowed = {one: found for one, found in class_params(self.type).items() if one not in KEPT}
+        param = key.rsplit(".", 1)[1]
+        if param not in allowed:
+            raise ValueError(f"{key}: {self.name} has no such parameter; {closest(param, allowed)}")
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"{key}: found {value}; a finite number is expected")
+        try:
+            return allowed[param].typeConverter(value)
+        except TypeError as error:
+            raise ValueError(f"{key}: {str(error)[0].lower()}{str(error)[1:]}") from None
+
+    def with_params(self, params: Mapping[str, Any]) -> Estimator:
+        """The same estimator with some parameters set."""
+        return self.model_copy(update={"params": {**self.params, **params}})
 
 
 def class_params(kind: type) -> dict[str, Param[Any]]:

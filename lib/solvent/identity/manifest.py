@@ -21,8 +21,8 @@ FORMAT = 1
 class Manifest:
     """A manifest; `document` is JSON values, read by section.
 
-    Sections: format, project, model, as_of, windows, commit, configuration, code, pins, features, estimator, layout, training, holdout,
-    environment, model_digest, predictions_digest, metrics, parent.
+    Sections: format, project, model, as_of, windows, commit, configuration, code, pins, features, estimator, search, layout, training,
+    holdout, environment, model_digest, predictions_digest, metrics, parent.
     """
 
     document: Mapping[str, Any]
@@ -36,6 +36,12 @@ class Manifest:
     def digest(self) -> str:
         """SHA-256 of the text."""
         return digest_of(self.document)
+
+    @property
+    def search(self) -> Mapping[str, Any] | None:
+        """How the estimator's parameters were chosen; None where they were written down, as in all manifests before there was a search."""
+        found: Mapping[str, Any] | None = self.document.get("search")
+        return found
 
     def __getitem__(self, section: str) -> Any:
         """A section.

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from solvent.evaluation import ALL, Evaluation, Measurement
+from solvent.evaluation import ALL, Evaluation, Measurement, badness
 from solvent.features import Feature
 from solvent.identity import Manifest
 from solvent.release import Decision, GateResult
@@ -95,6 +96,7 @@ def model_page(page: ModelPage) -> str:
         headline=headline,
         cards=[page.evaluations[CHALLENGER].measurement(name) for name in page.metrics],
         curves=curves(page),
+        candidates=candidates(page.manifest.search),
         slices=slice_rows(page.evaluations[CHALLENGER], headline, beside),
         beside=beside,
         failed=[gate for gate in page.gates if not gate.passed],
@@ -113,6 +115,14 @@ def templates() -> Environment:
     )
     found.filters.update(number=number, words=lambda metric: WORDS.get(metric, metric))
     return found
+
+
+def candidates(search: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
+    """The candidates of a parameter search, the one chosen first and then by their means; none where there was no search."""
+    if search is None:
+        return []
+    # Of equals the first is chosen, and sorting keeps their order.
+    return sorted(search["candidates"], key=lambda one: badness(search["metric"], one["mean"]))
 
 
 def curves(page: ModelPage) -> list[tuple[str, Markup, str]]:

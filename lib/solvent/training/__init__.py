@@ -2,10 +2,13 @@
 
 from solvent.training.fit import Inputs, fit, predict
 from solvent.training.layout import canonical_layout
-from solvent.training.train import Training, evaluation_of, require_inputs, score_holdout, train
+from solvent.training.search import SearchResult, search, written
+from solvent.training.train import evaluation_of, require_inputs, score_holdout, searched, train
+from solvent.training.training import Training
 
 __all__ = [
     "Inputs",
+    "SearchResult",
     "Training",
     "canonical_layout",
     "evaluation_of",
@@ -13,5 +16,8 @@ __all__ = [
     "predict",
     "require_inputs",
     "score_holdout",
+    "search",
+    "searched",
     "train",
+    "written",
 ]

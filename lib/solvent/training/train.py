@@ -1,16 +1,15 @@
 """From a feature build to a registered model with its manifest.
 
 A training is named by the digest of all that determines the model. It is done once: what a killed run left is found by that name and
-completed. The order is: fit, score the holdout, measure, log, register; registering is one step, and makes the training complete. The Delta
-table manifests is a copy of what the registry holds, for those who query.
+completed. The order is: search the parameters if that is declared, fit, score the holdout, measure, log, register; registering is one step,
+and makes the training complete. The Delta table manifests is a copy of what the registry holds, for those who query.
 """
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import date
 from typing import Any
 
 import mlflow
@@ -19,28 +18,27 @@ from mlflow.data.meta_dataset import MetaDataset
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, Schema
 from pyspark.ml import PipelineModel
-from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from solvent.config.base import digest_of
 from solvent.config.estimator import Estimator
 from solvent.config.expressions import Column
-from solvent.config.model import Intervals, Project
-from solvent.errors import EvaluationError, TrainingError
+from solvent.errors import EvaluationError
 from solvent.evaluation import ALL, Evaluation, evaluate
-from solvent.evaluation.table import Subject, append_evaluation, find_evaluation
-from solvent.identity import FORMAT, Commit, Manifest
+from solvent.evaluation.table import append_evaluation, find_evaluation
+from solvent.identity import FORMAT, Manifest
 from solvent.registry import ModelVersion, Registry
 from solvent.registry.registry import MANIFEST_FILE
 from solvent.session import at_once
 from solvent.tables.digest import content_of, declarations
-from solvent.tables.sources import Pin, source_table
+from solvent.tables.sources import source_table
 from solvent.tables.warehouse import Warehouse
-from solvent.training.fit import Inputs, fit, predict
-
-log = logging.getLogger(__name__)
+from solvent.training.fit import fit, predict
+from solvent.training.search import SearchResult, search
+from solvent.training.training import Counts, Training, counts_of
 
 MANIFESTS = "manifests"
+SEARCH_FILE = "search.json"
 MANIFEST_COLUMNS = (
     Column("manifest_digest", "STRING"),
     Column("model", "STRING"),
@@ -57,174 +55,6 @@ MLFLOW_TYPES = {
     "int": DataType.integer,
     "string": DataType.string,
 }
-
-
-@dataclass(frozen=True)
-class Training:
-    """All that determines a model and its evaluation.
-
-    Attributes:
-        project: The configuration.
-        name: The registered model's name.
-        estimator: What is learned.
-        inputs: The feature columns.
-        types: Feature column -> type.
-        rows: The feature build: key, slices, prediction_time, label, label_available_time, features.
-        build: The build as JSON values.
-        pins: What it was built from.
-        as_of: The date the windows are relative to.
-        code: Digest of the code.
-        commit: Where the code came from.
-        environment: What it runs with.
-    """
-
-    project: Project
-    name: str
-    estimator: Estimator
-    inputs: Inputs
-    types: Mapping[str, str]
-    rows: DataFrame
-    build: Mapping[str, Any]
-    pins: Sequence[Pin]
-    as_of: date
-    code: str
-    commit: Commit
-    environment: Mapping[str, str]
-
-    @property
-    def windows(self) -> Intervals:
-        """The windows at the as-of."""
-        return self.project.windows.at(self.as_of)
-
-    @property
-    def seen_from(self) -> datetime:
-        """The moment of the as-of."""
-        return datetime.combine(self.as_of, time(), UTC)
-
-    @property
-    def key(self) -> str:
-        """The digest that names the training."""
-        return digest_of(
-            {
-                "name": self.name,
-                "estimator": self.estimator.model_dump(mode="json"),
-                "features": self.build["digest"],
-                "inputs": list(self.inputs.names),
-                "as_of": self.as_of.isoformat(),
-                "windows": self.project.digest("windows"),
-                "code": self.code,
-                "environment": dict(self.environment),
-            }
-        )
-
-    @property
-    def train_rows(self) -> DataFrame:
-        """Rows whose label was available before the holdout starts."""
-        windows = self.windows
-        return self.rows.where(
-            (F.col("prediction_time") >= F.lit(windows.train_start))
-            & (F.col("prediction_time") < F.lit(windows.holdout_start))
-            & F.col("label").isNotNull()
-            & (F.col("label_available_time") < F.lit(windows.holdout_start))
-        )
-
-    @property
-    def in_holdout(self) -> DataFrame:
-        """All rows of the holdout, with a label or without."""
-        windows = self.windows
-        return self.rows.where(
-            (F.col("prediction_time") >= F.lit(windows.holdout_start))
-            & (F.col("prediction_time") < F.lit(windows.holdout_end))
-        )
-
-    @property
-    def holdout_rows(self) -> DataFrame:
-        """Rows of the holdout whose label was available before the as-of."""
-        known = F.col("label").isNotNull() & (F.col("label_available_time") < F.lit(self.seen_from))
-        return self.in_holdout.where(known)
-
-    @property
-    def carried(self) -> list[str]:
-        """What predictions carry: key, slices and label."""
-        return list(dict.fromkeys([*self.project.predicted.key, *self.project.evaluation.slices, "label"]))
-
-    def subject(self, version: int, model_digest: str, name: str | None = None) -> Subject:
-        """The evaluation of a model on this training's holdout."""
-        pins = [pin.document() for pin in self.pins]
-        windows = self.windows
-        return Subject(
-            name or self.name,
-            version,
-            model_digest,
-            windows.holdout_start,
-            windows.holdout_end,
-            self.seen_from,
-            self.build["digest"],
-            pins,
-        )
-
-
-@dataclass(frozen=True)
-class Counts:
-    """Rows by use, and positive labels (0 for a regression)."""
-
-    train: int
-    train_positives: int
-    holdout: int
-    holdout_positives: int
-    never_labelled: int
-    not_yet_labelled: int
-
-
-def counts_of(training: Training) -> Counts:
-    """Counts the rows of a training in one pass.
-
-    Raises:
-        TrainingError: If there is nothing to learn from.
-        EvaluationError: If there is nothing to measure.
-    """
-    windows, label = training.windows, F.col("label")
-    in_train = F.col("prediction_time") < F.lit(windows.holdout_start)
-    there = label.isNotNull()
-    usable = in_train & there & (F.col("label_available_time") < F.lit(windows.holdout_start))
-    due = F.col("label_available_time") < F.lit(training.seen_from)
-    row = training.rows.agg(
-        F.count_if(usable),
-        F.count_if(usable & (label == 1)),
-        F.count_if(~in_train & there & due),
-        F.count_if(~in_train & there & due & (label == 1)),
-        F.count_if(~in_train & ~there & due),
-        F.count_if(~in_train & ~due),
-    ).collect()[0]
-    counts = Counts(*(int(value) for value in row))
-    require_classes(training, counts)
-    return counts
-
-
-def require_classes(training: Training, counts: Counts) -> None:
-    """Refuses windows without labels, and with one class only."""
-    windows = training.windows
-    spans = (
-        ("train", windows.train_start, windows.holdout_start, counts.train, counts.train_positives, TrainingError),
-        (
-            "holdout",
-            windows.holdout_start,
-            windows.holdout_end,
-            counts.holdout,
-            counts.holdout_positives,
-            EvaluationError,
-        ),
-    )
-    for window, start, end, rows, positives, error in spans:
-        where = f"the {window} window, {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC,"
-        if not rows:
-            raise error(f"{where} has no row with a label known in time; choose another --as-of, or ingest more data")
-        if training.estimator.kind == "binary" and positives in (0, rows):
-            only = 1 if positives else 0
-            raise error(
-                f"{where} has {rows} labels, all of them {only}: with one class there is nothing to tell apart; look at "
-                "prediction.label in model.yml, or choose another --as-of"
-            )
 
 
 @dataclass(frozen=True)
@@ -259,12 +89,18 @@ def score_holdout(training: Training, model: PipelineModel) -> Scored:
 
 @dataclass(frozen=True)
 class Fitted:
-    """A training's model, not registered yet."""
+    """A training's model, not registered yet, and how its parameters were chosen."""
 
     training: Training
     counts: Counts
+    search: SearchResult | None
     model: PipelineModel
     scored: Scored
+
+    @property
+    def estimator(self) -> Estimator:
+        """What was fitted: the training's estimator with the parameters chosen."""
+        return chosen(self.training, self.search)
 
 
 def train(
@@ -301,8 +137,27 @@ def train(
 def fitted_and_scored(training: Training) -> Fitted:
     """All of a training that Spark does."""
     counts = counts_of(training)
-    model = fit(training.train_rows, training.estimator, training.inputs, training.project.predicted.key)
-    return Fitted(training, counts, model, score_holdout(training, model))
+    found = searched(training)
+    model = fit(training.train_rows, chosen(training, found), training.inputs, training.project.predicted.key)
+    return Fitted(training, counts, found, model, score_holdout(training, model))
+
+
+def searched(training: Training) -> SearchResult | None:
+    """The search that a training's estimator declares, on its training rows alone; None if it declares none."""
+    project = training.project
+    return search(
+        training.train_rows,
+        training.estimator,
+        training.inputs,
+        project.predicted.key,
+        training.windows,
+        project.evaluation.threshold,
+    )
+
+
+def chosen(training: Training, found: SearchResult | None) -> Estimator:
+    """The estimator of a training with the parameters that a search chose."""
+    return training.estimator if found is None else training.estimator.with_params(found.chosen)
 
 
 def registered(warehouse: Warehouse, registry: Registry, fitted: Fitted) -> ModelVersion:
@@ -311,8 +166,8 @@ def registered(warehouse: Warehouse, registry: Registry, fitted: Fitted) -> Mode
     with registry.run(f"{training.name} as of {training.as_of}", training.key) as run_id:
         source, digest = registry.log_model(fitted.model, signature(training), requirements(training))
         ancestor = parent(registry, training.name)
-        manifest = manifest_of(training, fitted.counts, digest, fitted.scored, ancestor)
-        log_run(warehouse, training, manifest, found)
+        manifest = manifest_of(fitted, digest, ancestor)
+        log_run(warehouse, fitted, manifest)
         made = registry.register(
             training.name, source, run_id, training.key, digest, manifest, training.project.description
         )
@@ -355,8 +210,9 @@ def require_inputs(version: ModelVersion, manifest: Manifest, columns: Sequence[
         )
 
 
-def manifest_of(training: Training, counts: Counts, digest: str, scored: Scored, ancestor: str | None) -> Manifest:
+def manifest_of(fitted: Fitted, digest: str, ancestor: str | None) -> Manifest:
     """The manifest of a fitted model."""
+    training, counts, scored = fitted.training, fitted.counts, fitted.scored
     windows, project = training.windows, training.project
     overall = {one.metric: one.value for one in scored.evaluation.measurements if one.slice == ALL}
     return Manifest(
@@ -371,7 +227,8 @@ def manifest_of(training: Training, counts: Counts, digest: str, scored: Scored,
             "code": training.code,
             "pins": [pin.document() for pin in training.pins],
             "features": dict(training.build),
-            "estimator": {**training.estimator.model_dump(mode="json"), "inputs": list(training.inputs.names)},
+            "estimator": {**fitted.estimator.model_dump(mode="json"), "inputs": list(training.inputs.names)},
+            "search": None if fitted.search is None else fitted.search.model_dump(mode="json"),
             "layout": {"partitions": training.estimator.partitions, "key": list(project.predicted.key)},
             "training": {"rows": counts.train, "positives": counts.train_positives, "key": training.key},
             "holdout": {
@@ -395,9 +252,9 @@ def parent(registry: Registry, name: str) -> str | None:
     return before[-1].manifest_digest if before else None
 
 
-def log_run(warehouse: Warehouse, training: Training, manifest: Manifest, found: Evaluation) -> None:
-    """Writes parameters, metrics, inputs and manifest to the active run."""
-    estimator = training.estimator
+def log_run(warehouse: Warehouse, fitted: Fitted, manifest: Manifest) -> None:
+    """Writes parameters, metrics, inputs, search and manifest to the active run."""
+    training, estimator, found = fitted.training, fitted.estimator, fitted.scored.evaluation
     mlflow.log_params(
         {
             "estimator": estimator.estimator,
@@ -424,6 +281,8 @@ def log_run(warehouse: Warehouse, training: Training, manifest: Manifest, found:
             "solvent.dirty": str(training.commit.dirty).lower(),
         }
     )
+    if manifest.search is not None:
+        mlflow.log_dict(dict(manifest.search), SEARCH_FILE)
     mlflow.log_text(manifest.text, MANIFEST_FILE)
 
 

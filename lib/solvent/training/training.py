@@ -1,0 +1,191 @@
+"""A training: all that determines a model and its evaluation, and the rows it learns from and is measured on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from typing import Any
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from solvent.config.base import digest_of
+from solvent.config.estimator import Estimator
+from solvent.config.model import Intervals, Project
+from solvent.errors import EvaluationError, TrainingError
+from solvent.evaluation.table import Subject
+from solvent.identity import Commit
+from solvent.tables.sources import Pin
+from solvent.training.fit import Inputs
+
+
+@dataclass(frozen=True)
+class Training:
+    """All that determines a model and its evaluation.
+
+    Attributes:
+        project: The configuration.
+        name: The registered model's name.
+        estimator: What is learned.
+        inputs: The feature columns.
+        types: Feature column -> type.
+        rows: The feature build: key, slices, prediction_time, label, label_available_time, features.
+        build: The build as JSON values.
+        pins: What it was built from.
+        as_of: The date the windows are relative to.
+        code: Digest of the code.
+        commit: Where the code came from.
+        environment: What it runs with.
+    """
+
+    project: Project
+    name: str
+    estimator: Estimator
+    inputs: Inputs
+    types: Mapping[str, str]
+    rows: DataFrame
+    build: Mapping[str, Any]
+    pins: Sequence[Pin]
+    as_of: date
+    code: str
+    commit: Commit
+    environment: Mapping[str, str]
+
+    @property
+    def windows(self) -> Intervals:
+        """The windows at the as-of."""
+        return self.project.windows.at(self.as_of)
+
+    @property
+    def seen_from(self) -> datetime:
+        """The moment of the as-of."""
+        return datetime.combine(self.as_of, time(), UTC)
+
+    @property
+    def key(self) -> str:
+        """The digest that names the training."""
+        # Metrics at a threshold decide between candidates, but do not shape a model without a search.
+        threshold = {"threshold": self.project.evaluation.threshold} if self.estimator.search is not None else {}
+        return digest_of(
+            {
+                **threshold,
+                "name": self.name,
+                "estimator": self.estimator.model_dump(mode="json"),
+                "features": self.build["digest"],
+                "inputs": list(self.inputs.names),
+                "as_of": self.as_of.isoformat(),
+                "windows": self.project.digest("windows"),
+                "code": self.code,
+                "environment": dict(self.environment),
+            }
+        )
+
+    @property
+    def train_rows(self) -> DataFrame:
+        """Rows whose label was available before the holdout starts."""
+        windows = self.windows
+        return self.rows.where(
+            (F.col("prediction_time") >= F.lit(windows.train_start))
+            & (F.col("prediction_time") < F.lit(windows.holdout_start))
+            & F.col("label").isNotNull()
+            & (F.col("label_available_time") < F.lit(windows.holdout_start))
+        )
+
+    @property
+    def in_holdout(self) -> DataFrame:
+        """All rows of the holdout, with a label or without."""
+        windows = self.windows
+        return self.rows.where(
+            (F.col("prediction_time") >= F.lit(windows.holdout_start))
+            & (F.col("prediction_time") < F.lit(windows.holdout_end))
+        )
+
+    @property
+    def holdout_rows(self) -> DataFrame:
+        """Rows of the holdout whose label was available before the as-of."""
+        known = F.col("label").isNotNull() & (F.col("label_available_time") < F.lit(self.seen_from))
+        return self.in_holdout.where(known)
+
+    @property
+    def carried(self) -> list[str]:
+        """What predictions carry: key, slices and label."""
+        return list(dict.fromkeys([*self.project.predicted.key, *self.project.evaluation.slices, "label"]))
+
+    def subject(self, version: int, model_digest: str, name: str | None = None) -> Subject:
+        """The evaluation of a model on this training's holdout."""
+        pins = [pin.document() for pin in self.pins]
+        windows = self.windows
+        return Subject(
+            name or self.name,
+            version,
+            model_digest,
+            windows.holdout_start,
+            windows.holdout_end,
+            self.seen_from,
+            self.build["digest"],
+            pins,
+        )
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Rows by use, and positive labels (0 for a regression)."""
+
+    train: int
+    train_positives: int
+    holdout: int
+    holdout_positives: int
+    never_labelled: int
+    not_yet_labelled: int
+
+
+def counts_of(training: Training) -> Counts:
+    """Counts the rows of a training in one pass.
+
+    Raises:
+        TrainingError: If there is nothing to learn from.
+        EvaluationError: If there is nothing to measure.
+    """
+    windows, label = training.windows, F.col("label")
+    in_train = F.col("prediction_time") < F.lit(windows.holdout_start)
+    there = label.isNotNull()
+    usable = in_train & there & (F.col("label_available_time") < F.lit(windows.holdout_start))
+    due = F.col("label_available_time") < F.lit(training.seen_from)
+    row = training.rows.agg(
+        F.count_if(usable),
+        F.count_if(usable & (label == 1)),
+        F.count_if(~in_train & there & due),
+        F.count_if(~in_train & there & due & (label == 1)),
+        F.count_if(~in_train & ~there & due),
+        F.count_if(~in_train & ~due),
+    ).collect()[0]
+    counts = Counts(*(int(value) for value in row))
+    require_classes(training, counts)
+    return counts
+
+
+def require_classes(training: Training, counts: Counts) -> None:
+    """Refuses windows without labels, and with one class only."""
+    windows = training.windows
+    spans = (
+        ("train", windows.train_start, windows.holdout_start, counts.train, counts.train_positives, TrainingError),
+        (
+            "holdout",
+            windows.holdout_start,
+            windows.holdout_end,
+            counts.holdout,
+            counts.holdout_positives,
+            EvaluationError,
+        ),
+    )
+    for window, start, end, rows, positives, error in spans:
+        where = f"the {window} window, {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC,"
+        if not rows:
+            raise error(f"{where} has no row with a label known in time; choose another --as-of, or ingest more data")
+        if training.estimator.kind == "binary" and positives in (0, rows):
+            only = 1 if positives else 0
+            raise error(
+                f"{where} has {rows} labels, all of them {only}: with one class there is nothing to tell apart; look at "
+                "prediction.label in model.yml, or choose another --as-of"
+            )
