@@ -86,14 +86,7 @@ class SliceRow:
 
 def model_page(page: ModelPage) -> str:
     """The page as HTML; the same page gives the same text."""
-    templates = Environment(
-        loader=PackageLoader("solvent.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    templates.filters.update(number=number, words=lambda metric: WORDS.get(metric, metric))
+    templates = templates_of_pages()
     headline = page.metrics[0]
     beside = [name for name in BESIDE if name in page.metrics and name != headline][:3]
     return templates.get_template("model.html.j2").render(
@@ -105,8 +98,27 @@ def model_page(page: ModelPage) -> str:
         slices=slice_rows(page.evaluations[CHALLENGER], headline, beside),
         beside=beside,
         failed=[gate for gate in page.gates if not gate.passed],
-        style=Markup(templates.loader.get_source(templates, "model.css")[0]) if templates.loader else "",  # noqa: S704 (our own)
+        style=style(templates),
     )
+
+
+def templates_of_pages() -> Environment:
+    """The templates, with the filters that all pages use."""
+    templates = Environment(
+        loader=PackageLoader("solvent.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    templates.filters.update(number=number, words=lambda metric: WORDS.get(metric, metric))
+    return templates
+
+
+def style(templates: Environment) -> Markup:
+    """The style sheet of all pages, to be put into each."""
+    sheet = templates.loader.get_source(templates, "model.css")[0] if templates.loader else ""
+    return Markup(sheet)  # noqa: S704 (our own)
 
 
 def curves(page: ModelPage) -> list[tuple[str, Markup, str]]:
