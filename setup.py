@@ -17,8 +17,10 @@ REQUIRED = [
     "py4j>=0.10.9",
     "pyspark==4.2.0",
     "pyyaml>=6,<7",
+    "requests>=2.32,<3",
     "scipy>=1.11,<2",
     "sqlglot>=30,<31",
+    "urllib3>=2,<3",
 ]
 
 EXTRAS = {

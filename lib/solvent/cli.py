@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from solvent.errors import ConfigurationError, RefusedError, SolventError
+from solvent.investigation import acknowledge, investigations, resolve
 from solvent.pipeline import Review, Run, Settings, load_settings
 from solvent.registry import CHALLENGER, CHAMPION, ModelVersion, Registry
 from solvent.release import decisions, promote, rollback
@@ -254,6 +255,47 @@ def monitor_command(ctx: click.Context, project: str, environment: str, which: s
         f"{verdict.false_alarm_rate:.0%} of years); {len(verdict.unjudged)} have too few days to judge"
     )
     click.echo(f"tables: {run.warehouse.location('performance')}, {run.warehouse.location('deviations')}")
+    for waiting in (one for one in investigations(run.warehouse, found.version) if one.state != "resolved"):
+        click.echo(f"{waiting.state}: investigation {waiting.id} of {waiting.alarm}; report: {waiting.report}")
+
+
+@main.command("investigations")
+@where
+@click.pass_context
+def investigations_command(ctx: click.Context, project: str, environment: str) -> None:
+    """List the investigations, from the first alarm."""
+    settings = settings_of(ctx, project, environment)
+    warehouse = Warehouse(session(settings.environment), settings.environment.tables, project)
+    for one in investigations(warehouse):
+        reason = f" ({one.reason})" if one.reason else ""
+        click.echo(
+            f"{one.id}  {one.state:<12} version {one.model_version}  alarm {one.alarm}  since {one.change}  {one.first_cause}{reason}"
+        )
+
+
+@main.command("acknowledge")
+@where
+@click.argument("name", metavar="ID")
+@click.option("--reason", required=True, help="Who looks into it, and how.")
+@click.pass_context
+def acknowledge_command(ctx: click.Context, project: str, environment: str, name: str, reason: str) -> None:
+    """Note that somebody looks into an investigation. Exit code 3 if it is not open."""
+    run = run_of(settings_of(ctx, project, environment))
+    found = acknowledge(run.warehouse, name, reason)
+    click.echo(f"investigation {found.id} is acknowledged: {found.reason}")
+
+
+@main.command("resolve")
+@where
+@click.argument("name", metavar="ID")
+@click.option("--reason", required=True, help="What it was, and what was done.")
+@as_of_option
+@click.pass_context
+def resolve_command(ctx: click.Context, project: str, environment: str, name: str, reason: str, as_of: date) -> None:
+    """End an investigation; days from the as-of on are judged anew. Exit code 3 if it was resolved before."""
+    run = run_of(settings_of(ctx, project, environment), as_of)
+    found = resolve(run.warehouse, name, reason, as_of)
+    click.echo(f"investigation {found.id} is resolved: {found.reason}; days from {found.as_of} on are judged anew")
 
 
 @main.command("retrain")

@@ -29,10 +29,21 @@ from solvent.features import FeatureGroup, load_groups
 from solvent.features.table import FeatureBuild, build_features, columns_of, declared, read_build
 from solvent.identity import Commit, code_digest, commit_of, environment_facts
 from solvent.ingest import Batch, ingest
+from solvent.investigation import (
+    RESOLVED,
+    Investigation,
+    append_opened,
+    investigate,
+    investigations,
+    judged_from,
+    may_open,
+    notify,
+    resolve,
+)
 from solvent.monitoring import Monitored, monitor, reference_measured
 from solvent.registry import CHALLENGER, CHAMPION, ModelVersion, Registry
 from solvent.release import Compared, Decision, GateResult, decisions, judge, release
-from solvent.report import ModelPage, model_page
+from solvent.report import ModelPage, investigation_page, model_page
 from solvent.retraining import Retraining, record, standing_of, triggers
 from solvent.scoring import Interval, ScoreBatch, batches, predictions_table, score, skew_of
 from solvent.session import session
@@ -329,15 +340,7 @@ class Run:
         version = review.version
         path = Path(self.settings.environment.reports) / version.name / f"version_{version.version}.html"
         with self.step("report") as say:
-            text = model_page(self.page(review, environment))
-            if path.is_file() and path.read_text(encoding="utf-8") == text:
-                say(f"{path} there already")
-            else:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                partial = path.with_suffix(".partial")
-                partial.write_text(text, encoding="utf-8")
-                partial.replace(path)
-                say(str(path))
+            say(f"{path}{'' if write_page(path, model_page(self.page(review, environment))) else ' there already'}")
         return path
 
     def page(self, review: Review, environment: str) -> ModelPage:
@@ -423,14 +426,43 @@ class Run:
         predictions = self.warehouse.read(predictions_table(self.project, self.settings.groups)).where(mine)
         with self.step("monitor") as say:
             holdout = None if reference_measured(self.warehouse, version) else self.holdout_of(version)
-            found = monitor(self.warehouse, self.project, version, predictions, holdout, self.pins, self.as_of)
-            say(f"{version}: {len(found.windows)} days new or changed, {len(found.life)} in its life")
+            since = judged_from(self.warehouse, version, self.as_of)
+            found = monitor(self.warehouse, self.project, version, predictions, holdout, self.pins, self.as_of, since)
+            say(f"{version}: {len(found.windows)} days new or changed, {len(found.life)} judged")
+        if found.verdict.alarm is not None:
+            self.investigate(found)
+        if self.settings.environment.webhook is not None:
+            self.notify(version, self.settings.environment.webhook)
         return found
 
-    def holdout_of(self, version: ModelVersion) -> DataFrame:
-        """Predictions and labels of a version's holdout."""
+    def investigate(self, found: Monitored) -> Investigation | None:
+        """Opens an investigation of what deviates, unless one is open or that alarm had its own; what was opened."""
+        if not may_open(found, investigations(self.warehouse, found.version)):
+            return None
+        with self.step("open") as say:
+            dossier = investigate(
+                self.warehouse, self.project, self.settings.groups, self.registry.manifest(found.version), found,
+                lambda: self.holdout_of(found.version, featured=True), self.pins, self.as_of,
+            )  # fmt: skip
+            name = dossier.investigation.id
+            path = Path(self.settings.environment.reports) / found.version.name / f"investigation_{name}.html"
+            write_page(path, investigation_page(dossier, self.project, self.settings.environment.name))
+            opened = replace(dossier.investigation, report=str(path))
+            append_opened(self.warehouse, opened)
+            say(f"investigation {name}: {opened.first_cause}; {path}")
+        return opened
+
+    def notify(self, version: ModelVersion, webhook: str) -> None:
+        """Tells the webhook of investigations it has not heard of; what fails is tried again at the next run."""
+        for one in notify(self.warehouse, self.project.project, version, webhook):
+            became = "delivered" if one.delivered else "not delivered, the next run tries again"
+            self.say(f"webhook    investigation {one.id} to {one.host}: {became} ({one.outcome})")
+
+    def holdout_of(self, version: ModelVersion, featured: bool = False) -> DataFrame:
+        """Predictions and labels of a version's holdout, and if asked for its features."""
         training = self.trained_before(version)
-        carried = [*training.carried, "prediction_time"]
+        features = [one.name for one in declared(self.settings.groups)] if featured else []
+        carried = [*dict.fromkeys([*training.carried, *features, "prediction_time"])]
         return predict(self.registry.load(version), training.holdout_rows, self.project.model.kind, carried)
 
     def retrain(self, environment: str, because: str | None = None) -> Retraining | None:
@@ -456,6 +488,10 @@ class Run:
         version, _ = self.train()
         review = self.evaluate(version)
         decided = self.release(review)
+        if decided.passed and champion is not None:
+            for one in investigations(self.warehouse, champion):
+                if one.state != RESOLVED:
+                    resolve(self.warehouse, one.id, f"{version} has replaced it", self.as_of)
         self.report(review, environment)
         return record(self.warehouse, self.as_of, champion.version if champion else None, why, decided)
 
@@ -488,6 +524,17 @@ class Review:
     baseline: ModelVersion
     champion: ModelVersion | None
     compared: Compared
+
+
+def write_page(path: Path, text: str) -> bool:
+    """Writes a page unless it is there and says the same; whether it was written."""
+    if path.is_file() and path.read_text(encoding="utf-8") == text:
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)
+    return True
 
 
 def ingested(batches: Sequence[Batch]) -> str:

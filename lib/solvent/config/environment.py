@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
@@ -70,6 +71,17 @@ class Places(Frozen):
     reports: str
     mlflow: MLflow
     spark: Spark = Spark()
+    webhook: str | None = None
+
+    @field_validator("webhook")
+    @classmethod
+    def can_be_posted_to(cls, url: str | None) -> str | None:
+        """Refuses what no message can be sent to."""
+        if url is not None:
+            parts = urlsplit(url)
+            if parts.scheme not in ("http", "https") or not parts.hostname:
+                raise ValueError("give a URL that starts with http:// or https:// and names a host")
+        return url
 
 
 class Environment(Places):
@@ -114,6 +126,7 @@ def load_environment(name: str, root: Path) -> Environment:
         reports=str(absolute(found.reports, root)),
         mlflow=found.mlflow.model_copy(update=mlflow),
         spark=found.spark.model_copy(update={"jars": absolute(found.spark.jars, root)}),
+        webhook=found.webhook,
     )
 
 

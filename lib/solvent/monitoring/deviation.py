@@ -23,7 +23,9 @@ Limits.
 - The reference must be windows the model was neither fitted nor chosen on. Its season is not the whole year's.
 - All windows count alike, so one with far fewer rows than usual belongs left out (None).
 - What gets worse little by little is found late: all earlier windows are the yardstick, and a new level becomes part of it with time.
-- After an alarm has been dealt with, monitoring starts anew: with a new reference, or with a new model.
+- After an alarm has been dealt with, monitoring starts anew: with a new model, or, once its investigation is resolved, with all days before
+  as reference. Those that deviated are among them, so the same trouble is then found later than the first time, and each start anew has a
+  false-alarm rate of its own.
 """
 
 from __future__ import annotations

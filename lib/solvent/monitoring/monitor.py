@@ -97,8 +97,8 @@ class Monitored:
         windows: Windows whose measurements are new or changed.
         drifts: Of the windows looked at, by window and feature.
         health: Of every source.
-        verdict: Over the model's whole life.
-        life: The windows of its life, in order; alarms and change points of the verdict count in them.
+        verdict: Over the model's whole life, or since monitoring started anew.
+        life: The windows that are judged, in order; alarms and change points of the verdict count in them.
     """
 
     version: ModelVersion
@@ -118,6 +118,7 @@ def monitor(
     holdout: DataFrame | None,
     pins: Sequence[Pin],
     as_of: date,
+    judged_from: date | None = None,
 ) -> Monitored:
     """Measures what has matured, and judges the life of a model.
 
@@ -129,6 +130,7 @@ def monitor(
         holdout: The same with label, for the windows of its holdout; None if these were measured before.
         pins: The versions of the sources that labels are read from.
         as_of: Labels count that were available before it.
+        judged_from: The first day that is judged, where monitoring started anew after an alarm; None for all of the life.
 
     Raises:
         EvaluationError: If predictions or labels cannot be measured.
@@ -159,7 +161,7 @@ def monitor(
     append_coverage(warehouse, version, as_of, covered)
     drifts = append_drift(warehouse, version, since.date(), as_of, as_of)
     health = append_health(warehouse, project, pins, as_of)
-    verdict, windows = judged(project, performance(warehouse, version), last.date())
+    verdict, windows = judged(project, performance(warehouse, version), last.date(), judged_from)
     append_deviations(warehouse, version, as_of, verdict, windows)
     return Monitored(version, covered, changed, drifts, health, verdict, windows)
 
@@ -238,15 +240,21 @@ def append_coverage(warehouse: Warehouse, version: ModelVersion, as_of: date, co
     append_once(warehouse, COVERAGE, COVERAGE_COLUMNS, rows)
 
 
-def judged(project: Project, measured: Mapping[Position, Any], last: date) -> tuple[Verdict, list[date]]:
-    """The verdict over a model's life, and the windows it is over: every day from the first one with a measurement to the last."""
+def judged(
+    project: Project, measured: Mapping[Position, Any], last: date, judged_from: date | None = None
+) -> tuple[Verdict, list[date]]:
+    """The verdict over a model's life, and the windows it is over: every day from the first one with a measurement to the last.
+
+    Where monitoring started anew, days before that date are part of what the later ones are judged against.
+    """
     settings = project.monitoring
     reference: dict[tuple[Stream, date], float | None] = {}
     life: dict[tuple[Stream, date], float | None] = {}
     for (phase, window, slice, value, metric), latest in measured.items():
         if metric in settings.judged(project.evaluation.metrics) and metric not in DESCRIPTIVE:
             usable = latest["value"] if latest["n"] >= settings.min_rows else None
-            (reference if phase == REFERENCE else life)[Stream(metric, slice, value), window] = usable
+            settled = phase == REFERENCE or (judged_from is not None and window < judged_from)
+            (reference if settled else life)[Stream(metric, slice, value), window] = usable
     days = windows_between(life, last)
     before = windows_between(reference, None)
     # The streams are those of the reference, so that their weights stay the same through the model's life.

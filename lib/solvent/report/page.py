@@ -87,10 +87,10 @@ class SliceRow:
 
 def model_page(page: ModelPage) -> str:
     """The page as HTML; the same page gives the same text."""
-    known = templates()
+    templates = templates_of_pages()
     headline = page.metrics[0]
     beside = [name for name in BESIDE if name in page.metrics and name != headline][:3]
-    return known.get_template("model.html.j2").render(
+    return templates.get_template("model.html.j2").render(
         page=page,
         manifest=page.manifest,
         headline=headline,
@@ -100,21 +100,8 @@ def model_page(page: ModelPage) -> str:
         slices=slice_rows(page.evaluations[CHALLENGER], headline, beside),
         beside=beside,
         failed=[gate for gate in page.gates if not gate.passed],
-        style=Markup(known.loader.get_source(known, "model.css")[0]) if known.loader else "",  # noqa: S704 (our own)
+        style=style(templates),
     )
-
-
-def templates() -> Environment:
-    """The pages' templates, with what they need to write figures."""
-    found = Environment(
-        loader=PackageLoader("solvent.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    found.filters.update(number=number, words=lambda metric: WORDS.get(metric, metric))
-    return found
 
 
 def candidates(search: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
@@ -123,6 +110,25 @@ def candidates(search: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
         return []
     # Of equals the first is chosen, and sorting keeps their order.
     return sorted(search["candidates"], key=lambda one: badness(search["metric"], one["mean"]))
+
+
+def templates_of_pages() -> Environment:
+    """The templates, with the filters that all pages use."""
+    templates = Environment(
+        loader=PackageLoader("solvent.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    templates.filters.update(number=number, words=lambda metric: WORDS.get(metric, metric))
+    return templates
+
+
+def style(templates: Environment) -> Markup:
+    """The style sheet of all pages, to be put into each."""
+    sheet = templates.loader.get_source(templates, "model.css")[0] if templates.loader else ""
+    return Markup(sheet)  # noqa: S704 (our own)
 
 
 def curves(page: ModelPage) -> list[tuple[str, Markup, str]]:

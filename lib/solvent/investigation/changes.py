@@ -1,0 +1,173 @@
+"""What else changed between the days before a change and those since: code, configuration, and what sources brought.
+
+Figures of sources are told by what was known when the model scored: the batches that its last scoring before the change could read, and
+those that came later. So they mean the same whether a source is ingested daily or a history is ingested at once.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from pyspark.sql import functions as F
+
+from solvent.config.model import Project
+from solvent.identity import Manifest
+from solvent.investigation.causes import Analysis
+from solvent.investigation.rows import Span
+from solvent.monitoring.health import HEALTH
+from solvent.registry import ModelVersion
+from solvent.scoring import BATCHES as SCORED
+from solvent.tables.sources import BATCHES as INGESTED
+from solvent.tables.warehouse import Warehouse
+
+# A share that moved by more than a point, and a figure that moved by more than half, are told as changed.
+POINT, HALF = 0.01, 0.5
+
+
+@dataclass(frozen=True)
+class Change:
+    """Something before the change and since, in words; `source` is "" for what is not of a source."""
+
+    what: str
+    source: str
+    before: str
+    after: str
+    changed: bool
+
+
+def changes(
+    warehouse: Warehouse,
+    project: Project,
+    version: ModelVersion,
+    manifest: Manifest,
+    analysis: Analysis,
+    span: Span,
+    as_of: date,
+) -> list[Change]:
+    """Everything that is compared, what changed first.
+
+    Args:
+        warehouse: The project's tables.
+        project: As it is configured now.
+        version: The model.
+        manifest: Of the model.
+        analysis: Of the rows before and since.
+        span: The days of these.
+        as_of: When it is looked at.
+    """
+    batches = scored(warehouse, version)
+    day = F.date_format("as_of", "yyyy-MM-dd")
+    health = warehouse.read(HEALTH).select(day.alias("as_of"), "source", "hours_behind").distinct().collect()
+    brought = warehouse.read(INGESTED).select("source", "version", "accepted", "quarantined").collect()
+    found = [code(batches, span.change), *configuration(manifest, project), rows_a_day(analysis)]
+    for name in project.sources:
+        known = version_read(batches, name, span.change)
+        mine = [row for row in brought if row["source"] == name]
+        found += quarantined(name, mine, known)
+        found += volume(name, mine, known)
+        seen = [row for row in health if row["source"] == name and row["hours_behind"] is not None]
+        found += hours_behind(name, seen, (span.since.isoformat(), span.change.isoformat(), as_of.isoformat()))
+    return sorted(found, key=lambda one: not one.changed)
+
+
+def scored(warehouse: Warehouse, version: ModelVersion) -> list[Any]:
+    """The batches of a model, with the day of their first prediction time."""
+    day = F.date_format("since", "yyyy-MM-dd").alias("day")
+    rows = warehouse.read(SCORED).where(F.col("model_digest") == version.digest)
+    return rows.orderBy("sequence").select(day, "pins", "code").collect()
+
+
+def code(batches: Sequence[Any], change: date) -> Change:
+    """The code that the model scored with."""
+    parts = [[row["code"][:12] for row in some] for some in parted(batches, change)]
+    before, after = (list(dict.fromkeys(part)) for part in parts)
+    # A batch that began before the change may reach beyond it.
+    after = after or before[-1:]
+    return Change("code", "", ", ".join(before) or "–", ", ".join(after), bool(before) and set(before) != set(after))
+
+
+def parted(batches: Sequence[Any], change: date) -> tuple[list[Any], list[Any]]:
+    """Batches that began before a day, and the others."""
+    before = [row for row in batches if row["day"] < change.isoformat()]
+    return before, [row for row in batches if row["day"] >= change.isoformat()]
+
+
+def configuration(manifest: Manifest, project: Project) -> list[Change]:
+    """The sections of model.yml that are not as the model was trained with."""
+    trained, now = manifest["configuration"]["resolved"], project.resolved()
+    differing = [name for name in sorted({*trained, *now}) if trained.get(name) != now.get(name)]
+    if not differing:
+        return [Change("configuration", "", "as trained", "as trained", False)]
+    return [Change(f"configuration: {name}", "", brief(trained, name), brief(now, name), True) for name in differing]
+
+
+def brief(values: Mapping[str, Any], name: str) -> str:
+    """A section of a configuration in at most 200 characters."""
+    text = json.dumps(values.get(name), sort_keys=True)
+    return text if len(text) <= 200 else f"{text[:199]}…"
+
+
+def rows_a_day(analysis: Analysis) -> Change:
+    """How many labelled rows there are a day."""
+    before, after = analysis.before.rows / analysis.days_before, analysis.after.rows / analysis.days_after
+    return Change("labelled rows a day", "", f"{before:,.0f}", f"{after:,.0f}", apart(before, after))
+
+
+def apart(before: float, after: float) -> bool:
+    """Whether a figure moved by more than half."""
+    return abs(after - before) > HALF * max(abs(before), abs(after))
+
+
+def version_read(batches: Sequence[Any], source: str, change: date) -> int | None:
+    """The version of a source that the last scoring before the change read; None if there was none."""
+    before, _ = parted(batches, change)
+    pins = json.loads(before[-1]["pins"]) if before else []
+    return next((int(pin["version"]) for pin in pins if pin["source"] == source), None)
+
+
+def either_side(rows: Iterable[Any], known: int | None) -> tuple[list[Any], list[Any]]:
+    """Batches up to a version, and later ones."""
+    some = list(rows)
+    return (
+        [row for row in some if known is not None and row["version"] <= known],
+        [row for row in some if known is None or row["version"] > known],
+    )
+
+
+def quarantined(source: str, rows: Sequence[Any], known: int | None) -> list[Change]:
+    """The share of a source's rows that was refused; nothing if no batch came since."""
+
+    def share(some: Sequence[Any]) -> float:
+        refused, taken = (sum(int(row[name]) for row in some) for name in ("quarantined", "accepted"))
+        return refused / max(refused + taken, 1)
+
+    before, after = either_side(rows, known)
+    if not before or not after:
+        return []
+    was, now = share(before), share(after)
+    return [Change("quarantined", source, f"{was:.1%}", f"{now:.1%}", abs(now - was) > POINT)]
+
+
+def volume(source: str, rows: Sequence[Any], known: int | None) -> list[Change]:
+    """The rows that a batch of a source brings; of one that was ingested once, nothing is told."""
+    before, after = either_side(rows, known)
+    if not before or len(rows) < 2:
+        return []
+    was, now = (sum(row["accepted"] for row in some) / max(len(some), 1) for some in (before, after))
+    told = f"{was:,.0f} in {len(before)} batches", f"{now:,.0f} in {len(after)} batches"
+    return [Change("rows accepted a batch", source, told[0], told[1], apart(was, now))]
+
+
+def hours_behind(source: str, rows: Sequence[Any], bounds: tuple[str, str, str]) -> list[Change]:
+    """How far behind a source was when it was looked at, in the mean; nothing if it was not in either period."""
+    since, change, as_of = bounds
+    before = [row["hours_behind"] for row in rows if since <= row["as_of"] < change]
+    after = [row["hours_behind"] for row in rows if change <= row["as_of"] <= as_of]
+    if not before or not after:
+        return []
+    was, now = (sum(some) / len(some) for some in (before, after))
+    return [Change("hours behind", source, f"{was:,.0f}", f"{now:,.0f}", apart(was, now))]

@@ -1,0 +1,208 @@
+"""Looking into an alarm: its headline, what carries the change, what else changed, and rows to look at."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from pyspark.sql import Column as Expression
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from solvent.config.model import Project
+from solvent.errors import EvaluationError
+from solvent.evaluation import ALL
+from solvent.evaluation.memberships import quoted, slice_value
+from solvent.features import Feature, FeatureGroup
+from solvent.features.profile import Reference, cell_of, stored_references
+from solvent.features.table import declared
+from solvent.identity import Manifest
+from solvent.investigation.causes import Analysis, analyse
+from solvent.investigation.cells import FEATURE, PREDICTION, cell_sums, splits_of
+from solvent.investigation.changes import Change, changes
+from solvent.investigation.investigation import OPENED, Investigation, investigation_id
+from solvent.investigation.periods import Part
+from solvent.investigation.rows import Span, around, midnight, rows_around, scope_of
+from solvent.investigation.wording import place, said
+from solvent.monitoring import Monitored
+from solvent.monitoring.deviation import Finding, Stream
+from solvent.monitoring.findings import WHOSE
+from solvent.monitoring.monitor import DEVIATION_COLUMNS, deviation_row, performance
+from solvent.registry import ModelVersion
+from solvent.tables.sources import Pin
+from solvent.tables.warehouse import Warehouse
+
+MOST_EXAMPLES, MOST_SHOWN = 10, 6
+OF_ROW = "the row itself"
+
+
+@dataclass(frozen=True)
+class Examples:
+    """The rows with the largest loss where the change is strongest: names of columns, and values as text."""
+
+    where: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
+class Dossier:
+    """All that is known of an alarm.
+
+    Attributes:
+        investigation: As it is opened, with no report yet.
+        headline: The stream that raised the alarm with the most evidence.
+        series: Its value on every day from the reference to the last day, with whether the day is judged.
+        scope: The slice value that is looked at, if only that deviates; "" if all rows are.
+        analysis: What carries the change.
+        changes: What else changed.
+        examples: Rows.
+        references: Feature -> its cells.
+    """
+
+    investigation: Investigation
+    headline: Finding
+    series: Sequence[tuple[date, float | None, bool]]
+    scope: str
+    analysis: Analysis
+    changes: Sequence[Change]
+    examples: Examples
+    references: Mapping[str, Reference]
+
+
+def headline_of(monitored: Monitored) -> Finding:
+    """The stream that raised the alarm with the most evidence: one of the whole, if there is one."""
+    verdict = monitored.verdict
+    first = [one for one in verdict.findings if one.alarm is not None and one.alarm == verdict.alarm]
+    if not first:
+        raise EvaluationError(f"{monitored.version}: nothing deviates, so there is nothing to investigate")
+    return min(first, key=lambda one: (one.stream.slice != ALL, one.p_value, -one.e_value))
+
+
+def investigate(
+    warehouse: Warehouse,
+    project: Project,
+    groups: Sequence[FeatureGroup],
+    manifest: Manifest,
+    monitored: Monitored,
+    holdout: Callable[[], DataFrame],
+    pins: Sequence[Pin],
+    as_of: date,
+) -> Dossier:
+    """Looks into the alarm of a model.
+
+    Args:
+        warehouse: The project's tables.
+        project: Declares features, slices and label.
+        groups: Its feature groups.
+        manifest: Of the model.
+        monitored: What monitoring found; something deviates.
+        holdout: Gives the rows of the model's holdout: key, slices, features, prediction_time, prediction, label.
+        pins: The versions of the sources that labels are read from.
+        as_of: Labels count that were available before it.
+
+    Raises:
+        EvaluationError: If there are too few days to compare.
+    """
+    version, headline, life = monitored.version, headline_of(monitored), monitored.life
+    if headline.change is None or headline.alarm is None:
+        raise EvaluationError(f"{version}: an alarm without a change point")
+    span = around(life[headline.change.window], life[-1] + timedelta(days=1))
+    used = [one for one in declared(groups) if one.name in manifest["estimator"]["inputs"]]
+    scope, within = scope_of(headline.stream)
+    rows = (
+        rows_around(warehouse, project, groups, version, manifest, holdout, pins, used, span, as_of)
+        .where(within)
+        .persist()
+    )
+    references = stored_references(warehouse, version.digest)
+    try:
+        parted_by = [*used, Feature(PREDICTION, "double", "What the model predicts")]
+        sums = cell_sums(rows, references, parted_by, project.evaluation.slices).collect()
+        analysis = analyse(*splits_of(sums), span.change, sources_of(groups), project.model.kind)
+        examples = examples_of(rows, project.predicted.key, used, references, analysis, span)
+    finally:
+        rows.unpersist()
+    beside = changes(warehouse, project, version, manifest, analysis, span, as_of)
+    opened = Investigation(
+        id=investigation_id(version.digest, life[headline.alarm]),
+        state=OPENED,
+        model=version.name,
+        model_version=version.version,
+        model_digest=version.digest,
+        as_of=as_of,
+        alarm=life[headline.alarm],
+        change=span.change,
+        change_low=life[headline.change.low],
+        change_high=life[headline.change.high],
+        findings=findings_of(monitored),
+        causes=said(analysis, references, beside),
+        changes=[vars(one) for one in beside],
+        reason="",
+        report="",
+    )
+    series = series_of(warehouse, version, headline.stream, life[0], span.end)
+    return Dossier(opened, headline, series, scope, analysis, beside, examples, references)
+
+
+def sources_of(groups: Sequence[FeatureGroup]) -> dict[str, str]:
+    """Feature -> the sources that its group declares, in words."""
+    return {feature.name: " and ".join(group.sources) or OF_ROW for group in groups for feature in group.features}
+
+
+def findings_of(monitored: Monitored) -> list[dict[str, Any]]:
+    """What deviates, as JSON values, what is surest first."""
+    names = [column.name for column in DEVIATION_COLUMNS if column not in WHOSE and column.name != "as_of"]
+    found = sorted((one for one in monitored.verdict.findings if one.deviates), key=lambda one: one.p_value)
+    rows = [dict(zip(names, deviation_row(one, monitored.life), strict=True)) for one in found]
+    values: list[dict[str, Any]] = json.loads(json.dumps(rows, default=str))
+    return values
+
+
+def series_of(
+    warehouse: Warehouse, version: ModelVersion, stream: Stream, first: date, end: date
+) -> list[tuple[date, float | None, bool]]:
+    """The value of a stream on every day it has one, and whether the day is judged."""
+    place = (stream.slice, stream.slice_value, stream.metric)
+    found = {
+        window: latest["value"]
+        for (_, window, *where), latest in performance(warehouse, version).items()
+        if tuple(where) == place and window < end
+    }
+    return [(window, value, window >= first) for window, value in sorted(found.items())]
+
+
+def examples_of(
+    rows: DataFrame,
+    key: Sequence[str],
+    features: Sequence[Feature],
+    references: Mapping[str, Reference],
+    analysis: Analysis,
+    span: Span,
+) -> Examples:
+    """The rows since the change with the largest loss in the part that carries most, with the features that moved."""
+    first = analysis.causes[0]
+    part = first.parts[0] if first.parts else None
+    shown = list(first.features or dict.fromkeys(one.name for one in analysis.regions if one.kind == FEATURE))
+    shown = (shown or [one.name for one in features])[:MOST_SHOWN]
+    of_row = {"prediction_time": F.date_format("prediction_time", "yyyy-MM-dd HH:mm")}
+    of_row |= {name: F.format_string("%.4f", F.col(name)) for name in ("prediction", "label", "loss")}
+    names = list(dict.fromkeys([*key, *of_row, *shown]))
+    values = [F.coalesce(of_row.get(name, quoted(name).cast("string")), F.lit("missing")).alias(name) for name in names]
+    since = rows.where((F.col("prediction_time") >= F.lit(midnight(span.change))) & within(part, features, references))
+    found = since.orderBy(F.desc("loss"), *(quoted(name) for name in key)).limit(MOST_EXAMPLES)
+    where = "" if part is None else place(part, references)
+    return Examples(where, tuple(names), tuple(tuple(row) for row in found.select(*values).collect()))
+
+
+def within(part: Part | None, features: Sequence[Feature], references: Mapping[str, Reference]) -> Expression:
+    """Whether a row is in a part."""
+    if part is None:
+        return F.lit(True)
+    if part.kind != FEATURE:
+        return slice_value(part.name) == part.cell
+    feature = next(one for one in features if one.name == part.name)
+    return cell_of(feature, references[part.name]) == part.cell

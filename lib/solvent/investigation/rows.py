@@ -1,0 +1,128 @@
+"""The rows around a change, as the model was given them.
+
+Predictions hold no features. They are built again with the versions of the sources that each batch was scored with, never with the present
+ones: what came in late would heal what the model was not given. That costs as much as scoring those days, and is done at an alarm only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from functools import reduce
+
+from pyspark.sql import Column as Expression
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from solvent.config.model import Project
+from solvent.evaluation import ALL
+from solvent.evaluation.memberships import quoted, slice_value
+from solvent.features import Feature, FeatureGroup
+from solvent.features.table import predicted_within
+from solvent.identity import Manifest
+from solvent.investigation.cells import loss_of
+from solvent.monitoring.deviation import Stream
+from solvent.monitoring.labels import MATURED, with_labels
+from solvent.monitoring.monitor import labels_of
+from solvent.registry import ModelVersion
+from solvent.scoring import Interval, ScoreBatch, batches, feature_rows
+from solvent.tables.sources import Pin
+from solvent.tables.warehouse import Warehouse
+
+DAYS_BEFORE = 28
+
+
+@dataclass(frozen=True)
+class Span:
+    """The days that are compared: those in [since, change) with those in [change, end)."""
+
+    since: date
+    change: date
+    end: date
+
+
+def around(change: date, end: date) -> Span:
+    """The days before a change, and since."""
+    return Span(change - timedelta(days=DAYS_BEFORE), change, end)
+
+
+def rows_around(
+    warehouse: Warehouse,
+    project: Project,
+    groups: Sequence[FeatureGroup],
+    version: ModelVersion,
+    manifest: Manifest,
+    holdout: Callable[[], DataFrame],
+    labels: Sequence[Pin],
+    used: Sequence[Feature],
+    span: Span,
+    as_of: date,
+) -> DataFrame:
+    """The labelled rows of a span; what a life had not begun to have, its holdout's last days stand in for.
+
+    Args:
+        warehouse: The project's tables.
+        project: Declares slices and label.
+        groups: Its feature groups.
+        version: The model.
+        manifest: Of the model.
+        holdout: Gives the rows of its holdout: key, slices, features, prediction_time, prediction, label.
+        labels: The versions of the sources that labels are read from.
+        used: The features of the model.
+        span: Which days.
+        as_of: Labels count that were available before it.
+
+    Returns:
+        Key, slices and features; prediction_time TIMESTAMP; prediction, label, loss DOUBLE, never null.
+    """
+    key, since, end = project.predicted.key, midnight(span.since), midnight(span.end)
+    known = labels_of(warehouse, project, labels, since, end)
+    scored = served(warehouse, project, groups, version, since, end)
+    ripe = with_labels(scored, known, key, midnight(as_of)).where(F.col("label_state") == MATURED)
+    names = dict.fromkeys([*key, *project.evaluation.slices, *(one.name for one in used)])
+    columns = [*(quoted(name) for name in names), *map(F.col, ("prediction_time", "prediction", "label"))]
+    rows = ripe.select(*columns)
+    began = min(batch.since for batch in batches(warehouse, version.digest)).date()
+    lacking = min((began - span.since).days, DAYS_BEFORE)
+    if lacking > 0:
+        last = datetime.fromisoformat(manifest["windows"]["holdout_end"])
+        before = holdout().where(predicted_within(last - timedelta(days=lacking), last))
+        rows = rows.unionByName(before.select(*columns))
+    return rows.withColumn("loss", loss_of(project.model.kind))
+
+
+def midnight(day: date) -> datetime:
+    """The start of a day in UTC."""
+    return datetime.combine(day, time(), UTC)
+
+
+def served(
+    warehouse: Warehouse,
+    project: Project,
+    groups: Sequence[FeatureGroup],
+    version: ModelVersion,
+    since: datetime,
+    until: datetime,
+) -> DataFrame:
+    """The rows that a model scored in an interval, with the features it was given: built from the pins of their batches."""
+    by_pins: dict[tuple[str, tuple[Pin, ...]], list[ScoreBatch]] = {}
+    for batch in batches(warehouse, version.digest):
+        if batch.since < until and batch.until > since:
+            by_pins.setdefault((batch.table, batch.pins), []).append(batch)
+    frames = []
+    for (table, pins), some in by_pins.items():
+        interval = Interval(
+            max(since, min(one.since for one in some)), min(until, max(one.until for one in some)), pins
+        )
+        features = feature_rows(warehouse, project, groups, interval)
+        theirs = warehouse.read(table).where(F.col("batch").isin([one.batch for one in some]))
+        frames.append(features.join(theirs.select(*project.predicted.key, "prediction"), list(project.predicted.key)))
+    return reduce(DataFrame.unionByName, frames)
+
+
+def scope_of(stream: Stream) -> tuple[str, Expression]:
+    """What part of the rows is looked at: all, unless only one slice value raised the alarm."""
+    if stream.slice == ALL:
+        return "", F.lit(True)
+    return f"{stream.slice} {stream.slice_value}", slice_value(stream.slice) == stream.slice_value

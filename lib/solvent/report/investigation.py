@@ -1,0 +1,44 @@
+"""The page of an investigation: one HTML file that needs nothing else."""
+
+from __future__ import annotations
+
+from solvent.config.model import Project
+from solvent.evaluation import ALL
+from solvent.investigation import Dossier
+from solvent.investigation.wording import place
+from solvent.report.page import WORDS, style, templates_of_pages
+from solvent.report.timeline import timeline
+
+KINDS = {
+    "source": "Input",
+    "slice": "Slice",
+    "label_rate": "Label rate",
+    "relation": "Inputs and labels",
+}
+
+
+def investigation_page(dossier: Dossier, project: Project, environment: str) -> str:
+    """The page as HTML; the same dossier gives the same text.
+
+    Args:
+        dossier: What was found.
+        project: Whose model it is.
+        environment: Its name, for the commands on the page.
+    """
+    one, headline = dossier.investigation, dossier.headline
+    stream = headline.stream
+    what = WORDS.get(stream.metric, stream.metric)
+    templates = templates_of_pages()
+    return templates.get_template("investigation.html.j2").render(
+        one=one,
+        project=project,
+        dossier=dossier,
+        analysis=dossier.analysis,
+        headline=headline,
+        stream=what if stream.slice == ALL else f"{what} of {stream.slice} {stream.slice_value}",
+        picture=timeline(what, dossier.series, headline.expected, one.change_low, one.change_high, one.alarm),
+        kinds=KINDS,
+        place=lambda part: place(part, dossier.references),
+        options=f"--project {project.project}" + ("" if environment == "local" else f" --environment {environment}"),
+        style=style(templates),
+    )
