@@ -12,7 +12,7 @@ from flights.faults import FAULTS
 from flights.staging import stage
 from solvent.errors import SolventError
 from solvent.pipeline import load_settings
-from solvent.replay import replay, write_page
+from solvent.replay import replay, report
 
 FIRST_DATA, DAY = date(2013, 1, 1), click.DateTime(["%Y-%m-%d"])
 
@@ -36,7 +36,7 @@ def main(until: datetime, every: int, fault: str | None, since: datetime, into: 
         # A day's file is there on the second day after it: its flights have landed, and are in it.
         arrive = lambda as_of: stage(landing, FIRST_DATA, as_of - timedelta(days=2), planted)  # noqa: E731
         replay(settings, "local", arrive, dates, click.echo, compare=fault is None)
-        click.echo(write_page(settings, click.echo))
+        click.echo(report(settings, click.echo))
     except SolventError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(error.exit_code)

@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 from solvent.errors import ConfigurationError
 from solvent.pipeline import Run, load_settings
 from solvent.registry import CHAMPION
-from solvent.replay import STEPS, Reign, joined, replay, write_page
+from solvent.replay import STEPS, Reign, joined, replay, report
 from solvent.scoring import predictions_table
 
 DATES = [date(2024, 2, 26), date(2024, 3, 4), date(2024, 3, 11)]
@@ -48,7 +48,7 @@ def test_a_past_is_played_once_and_told_on_a_page(shop: Any, make_order_lines: A
     assert (third.champion, third.retrained, third.monthly_after) == (1, 3, 2)
     assert "14 days ago (every 14 days)" in third.reason
     assert third.champion_after == (3 if third.promoted else 1)
-    page = write_page(settings, print)
+    page = report(settings, print)
     text = page.read_text()
     run = Run(settings, DATES[-1], print)
     assert run.registry.by_alias("shop", CHAMPION).version == third.champion_after
@@ -60,7 +60,7 @@ def test_a_past_is_played_once_and_told_on_a_page(shop: Any, make_order_lines: A
     before = counts()
     assert (before[STEPS], before["retrainings"]) == (3, 2)
     assert replay(settings, "local", arrive, DATES, print) == [first, second, third]
-    assert write_page(settings, print).read_text() == text
+    assert report(settings, print).read_text() == text
     assert counts() == before
     # Each way predicts each row of the life once, and the first model those of all days.
     scored = run.warehouse.read(predictions_table(settings.project, settings.groups))

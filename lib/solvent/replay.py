@@ -7,7 +7,7 @@ retrained at the start of every month, whatever it shows. Each predicts the same
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from datetime import UTC, date, datetime
 from datetime import time as clock
@@ -20,15 +20,16 @@ from pyspark.sql import functions as F
 
 from solvent.config.expressions import Column
 from solvent.errors import ConfigurationError, RefusedError
-from solvent.evaluation import ALL, Evaluation, evaluate
+from solvent.evaluation import ALL, DaySums, Evaluation, day_sums, evaluate, lead
+from solvent.evaluation.metrics import DESCRIPTIVE, UNPAIRED
 from solvent.features.table import predicted_within
 from solvent.monitoring import Monitored
 from solvent.monitoring.findings import append_once
 from solvent.monitoring.labels import MATURED, with_labels
 from solvent.monitoring.monitor import labels_of
-from solvent.pipeline import Run, Settings
+from solvent.pipeline import Run, Settings, write_page
 from solvent.registry import CHAMPION
-from solvent.report.replay import Mark, ReplayPage, Way, replay_page
+from solvent.report.replay import Mark, ReplayPage, Versus, Way, replay_page
 from solvent.scoring import predictions_table
 from solvent.tables.warehouse import Warehouse
 
@@ -47,7 +48,8 @@ STEP_COLUMNS = (
     Column("reason", "STRING"),
     Column("champion_after", "BIGINT"),
     Column("monthly_after", "BIGINT"),
-    Column("seconds", "DOUBLE"),
+    Column("score_seconds", "DOUBLE"),
+    Column("monitor_seconds", "DOUBLE"),
 )
 
 
@@ -64,7 +66,8 @@ class Step:
         reason: What triggered it, and what was decided.
         champion_after: The version that predicts from then on.
         monthly_after: The same of the model retrained every month.
-        seconds: How long it took.
+        score_seconds: How long scoring took; 0 on the first date.
+        monitor_seconds: Likewise monitoring.
     """
 
     as_of: date
@@ -75,7 +78,8 @@ class Step:
     reason: str
     champion_after: int
     monthly_after: int
-    seconds: float
+    score_seconds: float
+    monitor_seconds: float
 
 
 @dataclass(frozen=True)
@@ -139,13 +143,15 @@ def played(warehouse: Warehouse) -> list[Step]:
 
 def played_step(run: Run, environment: str, before: Step | None, compare: bool) -> Step:
     """Ingests, scores, monitors and retrains at an as-of."""
-    started = time.monotonic()
     run.ingest()
-    name, deviating = run.project.project, list[str]()
+    name, deviating, moments = run.project.project, list[str](), [0.0, 0.0, 0.0]
     if before is not None:
         version = run.registry.find(name, str(before.champion_after))
+        moments[0] = time.monotonic()
         run.score(version, end_of(run, before.as_of), end_of(run, run.as_of))
+        moments[1] = time.monotonic()
         deviating = said(run.monitor(version))
+        moments[2] = time.monotonic()
     made = run.retrain(environment)
     champion = run.registry.by_alias(name, CHAMPION)
     if champion is None:
@@ -162,7 +168,7 @@ def played_step(run: Run, environment: str, before: Step | None, compare: bool) 
         f"{'; '.join(made.triggers)}: {made.reason}" if made else "",
         champion.version,
         monthly,
-        round(time.monotonic() - started, 1),
+        *(round(after - start, 2) for start, after in pairwise(moments)),
     )
 
 
@@ -240,21 +246,33 @@ def by_week(run: Run, labelled: DataFrame) -> Evaluation:
     )
 
 
-def way_of(run: Run, role: str, name: str, reigns: Sequence[Reign]) -> Way:
-    """The metrics of a way of retraining, over all weeks and in each."""
+def way_of(run: Run, role: str, name: str, reigns: Sequence[Reign]) -> tuple[Way, DaySums]:
+    """The metrics of a way of retraining, over all weeks and in each; and its sums by day, to compare it with others."""
+    measures = run.project.evaluation
     labelled = labelled_predictions(run, reigns).persist()
     try:
         found = by_week(run, labelled).measurements
+        sums = day_sums(labelled, kind=run.project.model.kind, threshold=measures.threshold)
     finally:
         labelled.unpersist()
-    metrics = run.project.evaluation.metrics
     weeks = {
         metric: [
             (date.fromisoformat(one.slice_value), one) for one in found if (one.slice, one.metric) == (WEEK, metric)
         ]
-        for metric in metrics
+        for metric in measures.metrics
     }
-    return Way(role, name, {one.metric: one for one in found if one.slice == ALL}, weeks)
+    return Way(role, name, {one.metric: one for one in found if one.slice == ALL}, weeks), sums
+
+
+def leads(run: Run, sums: Mapping[str, DaySums]) -> list[Versus]:
+    """How far ahead of never retraining the others are, by each metric that can be compared."""
+    confidence = run.project.evaluation.confidence
+    return [
+        Versus(metric, WAYS[ours], WAYS[NEVER], lead(metric, sums[ours], sums[NEVER], confidence=confidence))
+        for metric in run.project.evaluation.metrics
+        if metric not in UNPAIRED and metric not in DESCRIPTIVE
+        for ours in (POLICY, MONTHLY)
+    ]
 
 
 def marks_of(steps: Sequence[Step]) -> list[Mark]:
@@ -271,12 +289,13 @@ def marks_of(steps: Sequence[Step]) -> list[Mark]:
     return marks
 
 
-def write_page(settings: Settings, say: Callable[[str], None]) -> Path:
+def report(settings: Settings, say: Callable[[str], None]) -> Path:
     """Writes the page of what was played; scores what the compared ways would have predicted, where that was not done yet."""
     steps = played(Run(settings, date.min, say).warehouse)
     run = Run(settings, steps[-1].as_of, say)
     reigns = reigns_of(run, steps)
     metrics = settings.project.evaluation.metrics
+    ways = {way: way_of(run, ROLES[way], words, reigns[way]) for way, words in WAYS.items()}
     page = ReplayPage(
         settings.project.project,
         settings.project.description,
@@ -284,11 +303,10 @@ def write_page(settings: Settings, say: Callable[[str], None]) -> Path:
         steps[-1].as_of,
         metrics,
         [metric for metric in metrics if metric in (metrics[0], *CHARTED)],
-        [way_of(run, ROLES[way], words, reigns[way]) for way, words in WAYS.items()],
-        [],
+        [way for way, _ in ways.values()],
+        leads(run, {name: sums for name, (_, sums) in ways.items()}),
         marks_of(steps),
     )
     path = Path(settings.environment.reports) / "replay.html"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(replay_page(page), encoding="utf-8")
+    write_page(path, replay_page(page))
     return path

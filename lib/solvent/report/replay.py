@@ -8,7 +8,7 @@ from datetime import date, timedelta
 
 from markupsafe import Markup, escape
 
-from solvent.evaluation import Measurement
+from solvent.evaluation import Lead, Measurement
 from solvent.report.page import style, templates_of_pages
 from solvent.report.timeline import BOTTOM, HEIGHT, ROOM, TOP, WIDTH, Scale, axes, line
 
@@ -41,15 +41,12 @@ class Mark:
 
 @dataclass(frozen=True)
 class Versus:
-    """A way less another on the same rows, as a metric and its interval."""
+    """How far a way is ahead of another on the same rows, by a metric."""
 
     metric: str
     ours: str
     theirs: str
-    value: float | None
-    low: float | None
-    high: float | None
-    method: str
+    lead: Lead
 
 
 @dataclass(frozen=True)
