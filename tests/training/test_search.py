@@ -56,7 +56,7 @@ def logistic(params: dict[str, list[Any]], folds: int = 2, metric: str | None = 
     return Estimator.model_validate(
         {
             "estimator": "pyspark.ml.classification.LogisticRegression",
-            "params": {"maxIter": 5},
+            "params": {"maxIter": 3},
             "search": {"params": params, "folds": folds, "metric": metric},
         }
     )
