@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
@@ -21,9 +21,9 @@ from pyspark.sql import functions as F
 from solvent.config.base import closest
 from solvent.config.environment import Environment, load_environment
 from solvent.config.estimator import Estimator
-from solvent.config.model import TIMES, Project, load_project
+from solvent.config.model import TIMES, Gate, Project, load_project
 from solvent.errors import ConfigurationError, EvaluationError, FeatureError, RefusedError, RegistryError
-from solvent.evaluation import ALL, Evaluation, require_known
+from solvent.evaluation import ALL, DaySums, Evaluation, day_sums, require_known, require_paired
 from solvent.features import FeatureGroup, load_groups
 from solvent.features.table import FeatureBuild, build_features, columns_of, declared, read_build
 from solvent.identity import Commit, code_digest, commit_of, environment_facts
@@ -33,7 +33,7 @@ from solvent.registry import CHALLENGER, CHAMPION, ModelVersion, Registry
 from solvent.release import Compared, Decision, GateResult, decisions, judge, release
 from solvent.report import ModelPage, model_page
 from solvent.scoring import Interval, ScoreBatch, batches, predictions_table, score, skew_of
-from solvent.session import session
+from solvent.session import at_once, session
 from solvent.tables.sources import Pin, source_pins
 from solvent.tables.warehouse import Warehouse
 from solvent.training import Inputs, Training, evaluation_of, predict, train
@@ -67,12 +67,23 @@ def load_settings(project: str, environment: str, root: Path) -> Settings:
     found, where = load_project(project, root), load_environment(environment, root)
     try:
         require_known(found.model.kind, found.evaluation.metrics)
+        require_comparable(found.gates)
         groups = load_groups(found.features)
         columns_of(found, groups)
         require_sources(found, groups)
     except (EvaluationError, FeatureError) as error:
         raise ConfigurationError(f"{root / 'conf' / project / 'model.yml'}: {error}") from None
     return Settings(root, found, where, groups)
+
+
+def require_comparable(gates: Sequence[Gate]) -> None:
+    """Refuses gates with a confidence on metrics whose lead has no interval."""
+    for number, gate in enumerate(gates):
+        if gate.confidence is not None:
+            try:
+                require_paired(gate.metric)
+            except EvaluationError as error:
+                raise EvaluationError(f"gates.{number}.confidence: {error}") from None
 
 
 def require_sources(project: Project, groups: Sequence[FeatureGroup]) -> None:
@@ -272,7 +283,28 @@ class Run:
 
     def gates(self, review: Review) -> list[GateResult]:
         """The gates of model.yml applied to a review."""
-        return judge(self.project.gates, review.compared)
+        return judge(self.project.gates, replace(review.compared, days=self.days_compared(review)))
+
+    def days_compared(self, review: Review) -> dict[str, DaySums]:
+        """What gates with a confidence compare: the models' sums per day, by role, on the holdout of the challenger."""
+        models = {BASELINE: review.baseline}
+        if review.champion is not None and isinstance(review.compared.champion, Evaluation):
+            models[CHAMPION] = review.champion
+        rivals = {gate.rival for gate in self.project.gates if gate.confidence is not None}
+        models = {role: version for role, version in models.items() if role in rivals}
+        if not models:
+            return {}
+        models[CHALLENGER] = review.version
+        measures = self.project.evaluation
+
+        def sums(version: ModelVersion) -> DaySums:
+            scored = self.holdout_of(review.version, version)
+            return day_sums(scored, kind=self.project.model.kind, slices=measures.slices, threshold=measures.threshold)
+
+        with self.step("compare") as say:
+            found = dict(zip(models, at_once(sums, list(models.values())), strict=True))
+            say(f"{', '.join(models)} on {len(found[CHALLENGER].parts[ALL, ALL].days)} days")
+        return found
 
     def release(self, review: Review) -> Decision:
         """Decides on a version, and makes it champion if it passed.
@@ -281,7 +313,7 @@ class Run:
             RefusedError: If it may not be released whatever its metrics.
         """
         with self.step("release") as say:
-            decided = release(self.warehouse, self.registry, review.version, self.gates(review))
+            decided = release(self.warehouse, self.registry, review.version, lambda: self.gates(review))
             say(f"{review.version} {'is champion' if decided.passed else 'is refused'}: {decided.reason}")
         return decided
 
@@ -393,11 +425,11 @@ class Run:
             say(f"{version}: {len(found.windows)} days new or changed, {len(found.life)} in its life")
         return found
 
-    def holdout_of(self, version: ModelVersion) -> DataFrame:
-        """Predictions and labels of a version's holdout."""
+    def holdout_of(self, version: ModelVersion, model: ModelVersion | None = None) -> DataFrame:
+        """Predictions, of the version itself or of another model, and labels of a version's holdout."""
         training = self.trained_before(version)
         carried = [*training.carried, "prediction_time"]
-        return predict(self.registry.load(version), training.holdout_rows, self.project.model.kind, carried)
+        return predict(self.registry.load(model or version), training.holdout_rows, self.project.model.kind, carried)
 
     def require_releasable(self) -> None:
         """Refuses, before anything is made, what could not be released at the end.
