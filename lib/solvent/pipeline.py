@@ -21,9 +21,9 @@ from pyspark.sql import functions as F
 from solvent.config.base import closest
 from solvent.config.environment import Environment, load_environment
 from solvent.config.estimator import Estimator
-from solvent.config.model import TIMES, Project, load_project
+from solvent.config.model import TIMES, Gate, Project, load_project
 from solvent.errors import ConfigurationError, EvaluationError, FeatureError, RefusedError, RegistryError
-from solvent.evaluation import ALL, Evaluation, require_known
+from solvent.evaluation import ALL, DaySums, Evaluation, day_sums, require_known, require_paired
 from solvent.evaluation.metrics import DESCRIPTIVE
 from solvent.features import FeatureGroup, load_groups
 from solvent.features.table import FeatureBuild, build_features, columns_of, declared, read_build
@@ -46,7 +46,7 @@ from solvent.release import Compared, Decision, GateResult, decisions, judge, re
 from solvent.report import ModelPage, investigation_page, model_page
 from solvent.retraining import Retraining, record, standing_of, triggers
 from solvent.scoring import Interval, ScoreBatch, batches, predictions_table, score, skew_of
-from solvent.session import session
+from solvent.session import at_once, session
 from solvent.tables.sources import Pin, source_pins
 from solvent.tables.warehouse import Warehouse
 from solvent.training import Inputs, Training, evaluation_of, predict, train, written
@@ -85,6 +85,7 @@ def load_settings(project: str, environment: str, root: Path) -> Settings:
     try:
         require_known(found.model.kind, found.evaluation.metrics)
         require_decisive(found)
+        require_comparable(found.gates)
         groups = load_groups(found.features)
         columns_of(found, groups)
         require_sources(found, groups)
@@ -111,6 +112,16 @@ def require_decisive(project: Project) -> None:
             raise EvaluationError(
                 f"{key}.search.metric: '{metric}' tells of the rows, and of no candidate that it is better"
             )
+
+
+def require_comparable(gates: Sequence[Gate]) -> None:
+    """Refuses gates with a confidence on metrics whose lead has no interval."""
+    for number, gate in enumerate(gates):
+        if gate.confidence is not None:
+            try:
+                require_paired(gate.metric)
+            except EvaluationError as error:
+                raise EvaluationError(f"gates.{number}.confidence: {error}") from None
 
 
 def require_sources(project: Project, groups: Sequence[FeatureGroup]) -> None:
@@ -317,7 +328,28 @@ class Run:
 
     def gates(self, review: Review) -> list[GateResult]:
         """The gates of model.yml applied to a review."""
-        return judge(self.project.gates, review.compared)
+        return judge(self.project.gates, replace(review.compared, days=self.days_compared(review)))
+
+    def days_compared(self, review: Review) -> dict[str, DaySums]:
+        """What gates with a confidence compare: the models' sums per day, by role, on the holdout of the challenger."""
+        models = {BASELINE: review.baseline}
+        if review.champion is not None and isinstance(review.compared.champion, Evaluation):
+            models[CHAMPION] = review.champion
+        rivals = {gate.rival for gate in self.project.gates if gate.confidence is not None}
+        models = {role: version for role, version in models.items() if role in rivals}
+        if not models:
+            return {}
+        models[CHALLENGER] = review.version
+        measures = self.project.evaluation
+
+        def sums(version: ModelVersion) -> DaySums:
+            scored = self.holdout_of(review.version, version)
+            return day_sums(scored, kind=self.project.model.kind, slices=measures.slices, threshold=measures.threshold)
+
+        with self.step("compare") as say:
+            found = dict(zip(models, at_once(sums, list(models.values())), strict=True))
+            say(f"{', '.join(models)} on {len(found[CHALLENGER].parts[ALL, ALL].days)} days")
+        return found
 
     def release(self, review: Review) -> Decision:
         """Decides on a version, and makes it champion if it passed.
@@ -326,7 +358,7 @@ class Run:
             RefusedError: If it may not be released whatever its metrics.
         """
         with self.step("release") as say:
-            decided = release(self.warehouse, self.registry, review.version, self.gates(review))
+            decided = release(self.warehouse, self.registry, review.version, lambda: self.gates(review))
             say(f"{review.version} {'is champion' if decided.passed else 'is refused'}: {decided.reason}")
         return decided
 
@@ -458,12 +490,12 @@ class Run:
             became = "delivered" if one.delivered else "not delivered, the next run tries again"
             self.say(f"webhook    investigation {one.id} to {one.host}: {became} ({one.outcome})")
 
-    def holdout_of(self, version: ModelVersion, featured: bool = False) -> DataFrame:
-        """Predictions and labels of a version's holdout, and if asked for its features."""
+    def holdout_of(self, version: ModelVersion, model: ModelVersion | None = None, featured: bool = False) -> DataFrame:
+        """Predictions, of the version itself or of another model, and labels of a version's holdout, and if asked for its features."""
         training = self.trained_before(version)
         features = [one.name for one in declared(self.settings.groups)] if featured else []
         carried = [*dict.fromkeys([*training.carried, *features, "prediction_time"])]
-        return predict(self.registry.load(version), training.holdout_rows, self.project.model.kind, carried)
+        return predict(self.registry.load(model or version), training.holdout_rows, self.project.model.kind, carried)
 
     def retrain(self, environment: str, because: str | None = None) -> Retraining | None:
         """Trains a challenger and decides on it, if the policy says so or somebody does.

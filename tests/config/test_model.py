@@ -214,6 +214,13 @@ MISTAKES = [
     ("gates.0.at_most", 0.9, "gates.0: give exactly one of at_least, at_most, better_than and not_worse_than"),
     ("gates.0.at_least", ABSENT, "gates.0: give exactly one of at_least, at_most, better_than and not_worse_than"),
     ("gates.0.by", 0.1, "gates.0: by belongs to better_than or not_worse_than"),
+    (
+        "gates.0.confidence",
+        0.9,
+        "gates.0: confidence belongs to better_than or not_worse_than: it is that of the lead over",
+    ),
+    ("gates.1.confidence", 1, "gates.1.confidence: found 1; input should be less than 1"),
+    ("gates.1.confidence", 0.05, "gates.1.confidence: found 0.05; input should be greater than or equal to 0.5"),
     ("gates.1.by", -0.1, "gates.1.by: found -0.1; input should be greater than or equal to 0"),
     ("gates.1.not_worse_than", "champoin", "gates.1.not_worse_than: found 'champoin'; input should be 'baseline' or"),
     ("gates.0.min_rows", -1, "gates.0.min_rows: found -1; input should be greater than or equal to 0"),
@@ -419,6 +426,8 @@ def test_a_gate_says_its_rule() -> None:
     assert Gate(metric="brier", at_most=0.25).rule == "brier at most 0.25"
     assert Gate(metric="auc", better_than="baseline", by=0.01).rule == "auc better than the baseline by 0.01"
     assert Gate(metric="auc", not_worse_than="champion").rule == "auc not worse than the champion"
+    paired = Gate(metric="auc", not_worse_than="champion", by=0.01, confidence=0.975)
+    assert paired.rule == "auc not worse than the champion by 0.01 with 97.5% confidence"
 
 
 def check(root: Path, *words: str) -> Result:
@@ -460,6 +469,11 @@ def test_check_needs_no_java(tmp_path: Path) -> None:
     [
         ("windows: {", "windos: {", r"conf/flights/model.yml: windos: unknown key; did you mean 'windows'?"),
         ("min_rows: 1000", "min_rows: many", "conf/flights/model.yml: gates.4.min_rows: found 'many'"),
+        (
+            "{metric: log_loss, not_worse_than",
+            "{metric: calibration_error, not_worse_than",
+            "conf/flights/model.yml: gates.3.confidence: the lead in calibration_error has no interval: it counts noise as error",
+        ),
     ],
 )
 def test_check_ends_with_2_on_a_wrong_file(conf: Path, old: str, new: str, says: str) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from typing import Any
 
+import numpy as np
 import pytest
 
 from solvent.config.model import Gate
-from solvent.evaluation import Evaluation, Measurement
+from solvent.errors import EvaluationError
+from solvent.evaluation import DaySums, Evaluation, Measurement
+from solvent.evaluation.paired import Days
 from solvent.evaluation.result import Curves
 from solvent.release import Compared, GateResult, judge
 
@@ -170,3 +174,132 @@ def test_results_are_in_the_order_of_gates_and_none_without_gates() -> None:
     compared = Compared(CHALLENGER, None, evaluation())
     assert [one.rule for one in judge(gates, compared)] == ["auc at most 1", "auc at least 0"]
     assert judge([], compared) == []
+
+
+# Leads of twenty days, which alternate around their mean with a standard error of 0.01.
+DAYS, SPREAD = 20, 0.01 * np.sqrt(19)
+
+
+def days_of(loss: float, sway: float = 0.0, *, rows: float = 100.0, of: tuple[str, str] = ("all", "all")) -> DaySums:
+    """A model with a mean loss, and an absolute sway of it from day to day."""
+    days = tuple(date(2024, 1, 1) + timedelta(days=n) for n in range(DAYS))
+    signs = np.where(np.arange(DAYS) % 2, 1.0, -1.0)
+    n = np.full(DAYS, rows)
+    sums = {
+        "n": n,
+        "positives": n / 2,
+        "negatives": n / 2,
+        "true_positives": n / 4,
+        "false_positives": n / 4,
+        "predictions": n / 2 + n * (loss + sway * signs),
+        "squares": n / 4,
+        "losses": n * (loss + sway * signs),
+        # Both classes sway together.
+        "positive_placements": n / 2 * (1 - loss + sway / 2 * signs),
+        "negative_placements": n / 2 * (1 - loss + sway / 2 * signs),
+    }
+    return DaySums("binary", {of: Days(days, sums)})
+
+
+def challenged(gate: dict[str, Any], value: float, rival: float, sway: float = SPREAD) -> GateResult:
+    """A gate with a confidence on two models whose metric is value and rival."""
+    metric, role = gate["metric"], gate.get("better_than", gate.get("not_worse_than"))
+    losses = [1 - one if metric == "auc" else one for one in (value, rival)]
+    other = evaluation(measured(metric, rival))
+    days = {"challenger": days_of(losses[0], sway), role: days_of(losses[1])}
+    (result,) = judge([Gate(**gate)], Compared(evaluation(measured(metric, value)), other, other, days))
+    return result
+
+
+# The interval reaches about 2.1 standard errors to either side: 0.021.
+@pytest.mark.parametrize(
+    ("gate", "value", "rival", "passes"),
+    [
+        # Superiority
+        ({"metric": "auc", "better_than": "champion"}, 0.83, 0.8, True),
+        ({"metric": "auc", "better_than": "champion"}, 0.81, 0.8, False),
+        ({"metric": "auc", "better_than": "baseline", "by": 0.05}, 0.88, 0.8, True),
+        ({"metric": "auc", "better_than": "baseline", "by": 0.05}, 0.86, 0.8, False),
+        ({"metric": "log_loss", "better_than": "champion"}, 0.27, 0.3, True),
+        ({"metric": "log_loss", "better_than": "champion"}, 0.29, 0.3, False),
+        ({"metric": "log_loss", "better_than": "champion", "by": 0.05}, 0.27, 0.3, False),
+        # Non-inferiority
+        ({"metric": "auc", "not_worse_than": "champion", "by": 0.05}, 0.78, 0.8, True),
+        ({"metric": "auc", "not_worse_than": "champion", "by": 0.05}, 0.76, 0.8, False),
+        ({"metric": "auc", "not_worse_than": "champion"}, 0.81, 0.8, False),
+        ({"metric": "log_loss", "not_worse_than": "champion", "by": 0.05}, 0.32, 0.3, True),
+        ({"metric": "log_loss", "not_worse_than": "champion", "by": 0.05}, 0.34, 0.3, False),
+        # Zero is best, and from either side
+        ({"metric": "prediction_bias", "better_than": "champion"}, 0.1, -0.2, True),
+        ({"metric": "prediction_bias", "better_than": "champion"}, -0.2, 0.1, False),
+        ({"metric": "prediction_bias", "not_worse_than": "champion", "by": 0.05}, 0.0, 0.0, True),
+        ({"metric": "prediction_bias", "not_worse_than": "champion", "by": 0.01}, 0.0, 0.0, False),
+    ],
+)
+def test_with_a_confidence_the_whole_interval_keeps_to_the_margin(
+    gate: dict[str, Any], value: float, rival: float, passes: bool
+) -> None:
+    result = challenged({**gate, "confidence": 0.95}, value, rival)
+    assert (result.passed, result.value, result.required) == (passes, value, rival), result.reason
+    # The figures alone decide otherwise where the interval is in doubt.
+    assert challenged({**gate, "confidence": 0.95}, value, rival, sway=0).passed == decided(gate, value, rival).passed
+
+
+def test_more_confidence_asks_for_more() -> None:
+    gate = {"metric": "auc", "not_worse_than": "champion", "by": 0.03}
+    assert challenged({**gate, "confidence": 0.95}, 0.795, 0.8).passed
+    assert not challenged({**gate, "confidence": 0.99}, 0.795, 0.8).passed
+
+
+def test_the_reason_tells_lead_interval_and_method() -> None:
+    gate = {"metric": "auc", "not_worse_than": "champion", "by": 0.02, "confidence": 0.95}
+    result = challenged(gate, 0.79, 0.8)
+    assert result.rule == "auc not worse than the champion by 0.02 with 95% confidence"
+    assert result.reason == (
+        "0.7900, champion 0.8000: behind by 0.0100; 95% interval of the lead -0.0309 to 0.0109 (DeLong by day, 20 days)"
+    )
+    assert "(day-block bootstrap, 20 days)" in challenged({**gate, "metric": "log_loss"}, 0.3, 0.3).reason
+    assert result == challenged(gate, 0.79, 0.8)
+
+
+def test_a_confidence_holds_for_each_value_of_a_slice() -> None:
+    def parts(first: float, second: float, sway: float) -> DaySums:
+        of = [days_of(one, sway, of=("origin", name)).parts for one, name in ((first, "EWR"), (second, "JFK"))]
+        return DaySums("binary", of[0] | of[1])
+
+    ours, theirs = (
+        evaluation(*(measured("log_loss", one, slice="origin", of=name) for one, name in pairs))
+        for pairs in (((0.3, "EWR"), (0.4, "JFK"), (0.9, "LGA")), ((0.4, "EWR"), (0.4, "JFK")))
+    )
+    gate = Gate(metric="log_loss", better_than="champion", confidence=0.9, slice="origin")
+    days = {"challenger": parts(0.3, 0.4, SPREAD), "champion": parts(0.4, 0.4, 0)}
+    assert by_value(gate, Compared(ours, theirs, theirs, days)) == {"EWR": True, "JFK": False, "LGA": False}
+
+
+def test_without_enough_days_a_confidence_fails_and_says_so() -> None:
+    few = {
+        role: DaySums(
+            "binary", {("all", "all"): Days(part.days[:9], {name: sums[:9] for name, sums in part.sums.items()})}
+        )
+        for role in ("challenger", "champion")
+        for part in days_of(0.3).parts.values()
+    }
+    other = evaluation(measured("log_loss", 0.3))
+    gate = Gate(metric="log_loss", not_worse_than="champion", by=9, confidence=0.9)
+    (result,) = judge([gate], Compared(other, other, other, few))
+    assert not result.passed
+    assert result.reason.endswith("ahead by 0.0000; the interval is undefined: 9 days are too few; 10 are needed")
+
+
+def test_models_measured_on_other_rows_are_not_compared() -> None:
+    other = evaluation(measured("log_loss", 0.3))
+    gate = Gate(metric="log_loss", not_worse_than="champion", by=9, confidence=0.9)
+    days = {"challenger": days_of(0.3), "champion": days_of(0.3, rows=101)}
+    with pytest.raises(EvaluationError, match="not measured on the same rows"):
+        judge([gate], Compared(other, other, other, days))
+
+
+def test_without_a_champion_a_confidence_passes() -> None:
+    gate = Gate(metric="auc", better_than="champion", confidence=0.9)
+    (result,) = judge([gate], Compared(CHALLENGER, None, evaluation()))
+    assert (result.passed, result.reason) == (True, "there is no champion yet")

@@ -1,7 +1,8 @@
-"""Evaluation: every metric on every slice with its interval, in one pass."""
+"""Evaluation: every metric on every slice with its interval, in one pass; and the lead of one model over another."""
 
 from solvent.evaluation.evaluate import evaluate
-from solvent.evaluation.metrics import BINARY_METRICS, REGRESSION_METRICS, badness, require_known
+from solvent.evaluation.metrics import BINARY_METRICS, REGRESSION_METRICS, badness, require_known, require_paired
+from solvent.evaluation.paired import DaySums, Lead, day_sums, lead
 from solvent.evaluation.result import ALL, MISSING, Curves, Evaluation, Measurement
 
 __all__ = [
@@ -10,9 +11,14 @@ __all__ = [
     "MISSING",
     "REGRESSION_METRICS",
     "Curves",
+    "DaySums",
     "Evaluation",
+    "Lead",
     "Measurement",
     "badness",
+    "day_sums",
     "evaluate",
+    "lead",
     "require_known",
+    "require_paired",
 ]

@@ -17,20 +17,8 @@ from solvent.evaluation import intervals
 from solvent.evaluation.fixed_point import as_float, units
 from solvent.evaluation.intervals import Interval
 from solvent.evaluation.result import ALL, CalibrationBin, Curves, HistogramBin, Measurement, ThresholdPoint
-from solvent.evaluation.tallies import BINS, BUCKETS_PER_BIN, SQUARED_LOSS_SCALE
+from solvent.evaluation.tallies import BINS, BUCKETS_PER_BIN, COUNTS, FIXED, SQUARED_LOSS_SCALE
 
-COUNTS = ("positives", "negatives", "true_positives", "false_positives")
-FIXED = (
-    "predictions",
-    "squares",
-    "fourths",
-    "losses",
-    "squared_losses",
-    "positive_placements",
-    "positive_squared_placements",
-    "negative_squared_placements",
-    "precisions",
-)
 MOST_POINTS = 200
 
 

@@ -46,7 +46,7 @@ def evaluate(
     if kind == "binary":
         cells = binary_sums(scored, slices, threshold).collect()
     else:
-        cells = regression.regression_sums(scored, slices, key).collect()
+        cells = regression.regression_sums(scored, slices, regression.block_of(key)).collect()
     require_valid(cells, kind)
     if kind == "regression":
         return Evaluation(ordered(regression.measured(regression.blocks_of(cells), metrics, confidence)), Curves())

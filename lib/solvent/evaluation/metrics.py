@@ -29,6 +29,12 @@ HIGHER_IS_BETTER = frozenset({"auc", "average_precision", "accuracy", "precision
 SIGNED = frozenset({"prediction_bias", "bias"})
 # A property of the rows rather than of the model: nothing is better or worse.
 DESCRIPTIVE = frozenset({"positive_rate"})
+# Metrics whose lead over another model has no interval that is known to hold, and why.
+UNPAIRED = {
+    "average_precision": "each of its terms depends on the rows of all days; take auc or log_loss",
+    "calibration_error": "it counts noise as error, more of it the better a model is calibrated; take log_loss or brier",
+    "positive_rate": "it is of the rows, not of the model",
+}
 
 
 def badness(metric: str, value: float) -> float:
@@ -48,3 +54,13 @@ def require_known(kind: Kind, metrics: Sequence[str]) -> None:
     for metric in metrics:
         if metric not in known:
             raise EvaluationError(f"metric '{metric}' does not exist for {kind} labels; {closest(metric, known)}")
+
+
+def require_paired(metric: str) -> None:
+    """Refuses metrics by which two models cannot be compared with a confidence.
+
+    Raises:
+        EvaluationError: Saying why, and what to compare instead.
+    """
+    if metric in UNPAIRED:
+        raise EvaluationError(f"the lead in {metric} has no interval: {UNPAIRED[metric]}, or leave confidence out")

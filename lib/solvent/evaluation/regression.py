@@ -1,7 +1,7 @@
 """Metrics and intervals of a regression from sums over blocks of rows.
 
-A row belongs to one of BLOCKS blocks by a hash of its key. Squares of doubles have no common unit, so their sums are kept in DECIMAL,
-which is exact and does not depend on the order of the rows.
+A row belongs to one of BLOCKS blocks by a hash of its key; for the paired test, to the block of its day. Squares of doubles have no
+common unit, so their sums are kept in DECIMAL, which is exact and does not depend on the order of the rows.
 """
 
 from __future__ import annotations
@@ -31,17 +31,22 @@ def finite(value: Column) -> Column:
     return F.coalesce(~F.isnan(value) & (F.abs(value) < F.lit(float("inf"))), F.lit(False))
 
 
-def regression_sums(scored: DataFrame, slices: Sequence[str], key: Sequence[str]) -> DataFrame:
+def block_of(key: Sequence[str]) -> Column:
+    """The block of a row by a hash of its key."""
+    return F.pmod(F.xxhash64(*(quoted(name) for name in key)), F.lit(BLOCKS)).cast("int")
+
+
+def regression_sums(scored: DataFrame, slices: Sequence[str], block: Column) -> DataFrame:
     """Sums per slice value and block.
 
     Args:
-        scored: key, slice columns, label, prediction: numbers.
+        scored: slice columns, label, prediction: numbers, and what the block is made of.
         slices: Names of the slice columns.
-        key: The columns whose hash decides the block.
+        block: INT, the block of a row.
     """
     label, prediction = F.col("label"), F.col("prediction")
     narrow = scored.select(
-        F.pmod(F.xxhash64(*(quoted(name) for name in key)), F.lit(BLOCKS)).cast("int").alias("block"),
+        block.alias("block"),
         label.cast("double").alias("label"),
         prediction.cast("double").alias("prediction"),
         *slice_values(slices),

@@ -10,11 +10,15 @@ chain:
     score_tallies   rows of either class per slice value and distinct score
     ranked          how many of either class are below and above each distinct score
     slice_sums      everything the metrics need, per slice value and cell
+    sums_by_day     or, per slice value and day, what the paired test needs
 
 `bucket_prefixes` and `ranked` both start at narrow_rows. Spark plans its exchange once and reuses it, so the scored input is
 computed once; for that both must read every column of it (column pruning would make two different exchanges), which
 bucket_totals does by counting the invalid rows. Cached input is exchanged twice, each time from the cache. The prefixes are
 broadcast: one row per slice value and non-empty bucket.
+
+For sums_by_day each step carries the day along: a score of a slice value is then one row for each day it was given on, all with the
+ranks that the score has in the whole slice value.
 """
 
 from __future__ import annotations
@@ -36,8 +40,23 @@ SMALLEST_ODDS = 2.0**-53
 # scikit-learn's log_loss clips to the machine epsilon of the predictions' type.
 LOG_LOSS_EPSILON = 2.0**-52
 LARGEST_LOG_ODD = 37.0
+DAY = "day"
 # Squared losses reach 1300, above what fixed_sum takes.
 SQUARED_LOSS_SCALE = 64.0
+COUNTS = ("positives", "negatives", "true_positives", "false_positives")
+# Sums of terms, as fixed_sum gives them.
+FIXED = (
+    "predictions",
+    "squares",
+    "fourths",
+    "losses",
+    "squared_losses",
+    "positive_placements",
+    "positive_squared_placements",
+    "negative_squared_placements",
+    "precisions",
+)
+DAY_FIXED = ("predictions", "squares", "losses", "positive_placements", "negative_placements")
 
 
 def bucket(score: Column) -> Column:
@@ -64,30 +83,37 @@ def count(condition: Column) -> Column:
     return F.sum(F.when(condition, F.lit(1)).otherwise(F.lit(0)).cast("bigint"))
 
 
-def narrow_rows(scored: DataFrame, slices: Sequence[str]) -> DataFrame:
-    """Label, score, bucket and slice values, all rows of a bucket in one partition."""
+def day_of(time: str) -> Column:
+    """The UTC date of a time, as days since 1970."""
+    return F.unix_date(F.to_date(F.col(time)))
+
+
+def narrow_rows(scored: DataFrame, slices: Sequence[str], *more: Column) -> DataFrame:
+    """Label, score, bucket, slice values and what else is asked for, all rows of a bucket in one partition."""
     return (
         scored.select(
             F.col("label").cast("double").alias("label"),
             F.col("prediction").cast("double").alias("score"),
             *slice_values(slices),
+            *more,
         )
         .withColumn("bucket", bucket(F.col("score")))
         .repartition("bucket")
     )
 
 
-def bucket_totals(members: DataFrame) -> DataFrame:
-    """Rows of either class, and rows that may not be evaluated, per slice value and bucket."""
+def bucket_totals(members: DataFrame, *more: str) -> DataFrame:
+    """Rows of either class, and rows that may not be evaluated or lack one of the columns carried along, per slice value and bucket."""
     return members.groupBy("slice", "slice_value", "bucket").agg(
         count(F.coalesce(F.col("label") == F.lit(1.0), F.lit(False))).alias("bucket_positives"),
         count(~F.coalesce(F.col("label") == F.lit(1.0), F.lit(False))).alias("bucket_negatives"),
         count(~valid_score(F.col("score"))).alias("invalid_scores"),
         count(~valid_label(F.col("label"))).alias("invalid_labels"),
+        *(count(F.col(name).isNull()).alias(f"without_{name}") for name in more),
     )
 
 
-def bucket_prefixes(totals: DataFrame) -> DataFrame:
+def bucket_prefixes(totals: DataFrame, *more: str) -> DataFrame:
     """Per slice value and bucket: rows of either class in lower buckets, and in the whole slice value."""
     whole = Window.partitionBy("slice", "slice_value")
     below = whole.orderBy("bucket").rowsBetween(Window.unboundedPreceding, Window.currentRow)
@@ -101,14 +127,15 @@ def bucket_prefixes(totals: DataFrame) -> DataFrame:
         F.sum("bucket_negatives").over(whole).alias("all_negatives"),
         "invalid_scores",
         "invalid_labels",
+        *(f"without_{name}" for name in more),
     )
 
 
-def score_tallies(members: DataFrame) -> DataFrame:
-    """Rows of either class per slice value and distinct score; invalid scores, which are refused later, count as 0."""
+def score_tallies(members: DataFrame, *more: str) -> DataFrame:
+    """Rows of either class per slice value, distinct score and columns carried along; invalid scores, refused later, count as 0."""
     return (
         members.withColumn("score", F.when(valid_score(F.col("score")), F.col("score")).otherwise(F.lit(0.0)))
-        .groupBy("slice", "slice_value", "bucket", "score")
+        .groupBy("slice", "slice_value", "bucket", "score", *more)
         .agg(
             count(F.coalesce(F.col("label") == F.lit(1.0), F.lit(False))).alias("positives"),
             count(~F.coalesce(F.col("label") == F.lit(1.0), F.lit(False))).alias("negatives"),
@@ -116,20 +143,20 @@ def score_tallies(members: DataFrame) -> DataFrame:
     )
 
 
-def ranked(tallies: DataFrame, prefixes: DataFrame) -> DataFrame:
-    """Each distinct score with the negatives below it and the positives above it in its slice value."""
-    upto = (
-        Window.partitionBy("slice", "slice_value", "bucket")
-        .orderBy("score")
-        .rowsBetween(Window.unboundedPreceding, Window.currentRow)
-    )
-    in_bucket = tallies.withColumn("upto_positives", F.sum("positives").over(upto)).withColumn(
-        "upto_negatives", F.sum("negatives").over(upto)
-    )
+def ranked(tallies: DataFrame, prefixes: DataFrame, *more: str) -> DataFrame:
+    """Each tally with the rows of either class that tie with it, the negatives below and the positives above it in its slice value."""
+    of_bucket = Window.partitionBy("slice", "slice_value", "bucket")
+    upto = of_bucket.orderBy("score").rangeBetween(Window.unboundedPreceding, Window.currentRow)
+    tied = Window.partitionBy("slice", "slice_value", "bucket", "score")
+    classes = ("positives", "negatives")
+    in_bucket = tallies.withColumns(
+        # Without further columns a score is one row, which ties with no other.
+        {f"tied_{name}": F.sum(name).over(tied) if more else F.col(name) for name in classes}
+    ).withColumns({f"upto_{name}": F.sum(name).over(upto) for name in classes})
     placed = in_bucket.join(F.broadcast(prefixes), ["slice", "slice_value", "bucket"])
     lower_positives = F.col("lower_positives") + F.col("upto_positives")
     lower_negatives = F.col("lower_negatives") + F.col("upto_negatives")
-    return placed.withColumn("negatives_below", lower_negatives - F.col("negatives")).withColumn(
+    return placed.withColumn("negatives_below", lower_negatives - F.col("tied_negatives")).withColumn(
         "positives_above", F.col("all_positives") - lower_positives
     )
 
@@ -141,9 +168,10 @@ def log_loss_of(probability: Column) -> Column:
 
 
 def losses(ranked_scores: DataFrame) -> DataFrame:
-    """The terms of the sums, per distinct score: what one positive and what one negative of it adds."""
+    """The terms of the sums, per tally: what one positive and what one negative of it adds."""
     score, miss = F.col("score"), F.lit(1.0) - F.col("score")
-    selected_positives = F.col("positives_above") + F.col("positives")
+    tied_positives, tied_negatives = F.col("tied_positives"), F.col("tied_negatives")
+    selected_positives = F.col("positives_above") + tied_positives
     selected = selected_positives + F.col("all_negatives") - F.col("negatives_below")
     half = F.lit(0.5)
     return ranked_scores.select(
@@ -154,11 +182,11 @@ def losses(ranked_scores: DataFrame) -> DataFrame:
         (score * score).alias("negative_square"),
         # DeLong's placement values; a class without rows has none and its sum is not used.
         (
-            (F.col("negatives_below") + half * F.col("negatives"))
+            (F.col("negatives_below") + half * tied_negatives)
             / F.greatest(F.col("all_negatives"), F.lit(1).cast("bigint"))
         ).alias("positive_placement"),
         (
-            (F.col("positives_above") + half * F.col("positives"))
+            (F.col("positives_above") + half * tied_positives)
             / F.greatest(F.col("all_positives"), F.lit(1).cast("bigint"))
         ).alias("negative_placement"),
         (selected_positives / selected).alias("precision_here"),
@@ -170,33 +198,52 @@ def squared(column: str) -> Column:
     return F.col(column) * F.col(column)
 
 
-def slice_sums(terms: DataFrame, threshold: float) -> DataFrame:
-    """All sums the metrics need, per slice value and cell: the bucket for "all", whose curves need it, and the bin for slices."""
+def totals(threshold: float) -> dict[str, Column]:
+    """Aggregates over tallies, by name: rows, and the sums of terms over rows."""
     positives, negatives, score = F.col("positives"), F.col("negatives"), F.col("score")
-    bin_start = F.floor(F.col("bucket") / F.lit(BUCKETS_PER_BIN)).cast("int") * F.lit(BUCKETS_PER_BIN)
-    cell = F.when(F.col("slice") == F.lit(ALL), F.col("bucket")).otherwise(bin_start)
     chosen = score >= F.lit(threshold)
     none = F.lit(0).cast("bigint")
     scale = F.lit(SQUARED_LOSS_SCALE)
+    found = {
+        "positives": F.sum("positives"),
+        "negatives": F.sum("negatives"),
+        "true_positives": F.sum(F.when(chosen, positives).otherwise(none)),
+        "false_positives": F.sum(F.when(chosen, negatives).otherwise(none)),
+        "predictions": fixed_sum((score, positives + negatives)),
+        "squares": fixed_sum((F.col("positive_square"), positives), (F.col("negative_square"), negatives)),
+        "fourths": fixed_sum((squared("positive_square"), positives), (squared("negative_square"), negatives)),
+        "losses": fixed_sum((F.col("positive_loss"), positives), (F.col("negative_loss"), negatives)),
+        "squared_losses": fixed_sum(
+            (squared("positive_loss") / scale, positives), (squared("negative_loss") / scale, negatives)
+        ),
+        "positive_placements": fixed_sum((F.col("positive_placement"), positives)),
+        "negative_placements": fixed_sum((F.col("negative_placement"), negatives)),
+        "positive_squared_placements": fixed_sum((squared("positive_placement"), positives)),
+        "negative_squared_placements": fixed_sum((squared("negative_placement"), negatives)),
+        "precisions": fixed_sum((F.col("precision_here"), positives)),
+    }
+    return {name: total.alias(name) for name, total in found.items()}
+
+
+def slice_sums(terms: DataFrame, threshold: float) -> DataFrame:
+    """All sums the metrics need, per slice value and cell: the bucket for "all", whose curves need it, and the bin for slices."""
+    bin_start = F.floor(F.col("bucket") / F.lit(BUCKETS_PER_BIN)).cast("int") * F.lit(BUCKETS_PER_BIN)
+    cell = F.when(F.col("slice") == F.lit(ALL), F.col("bucket")).otherwise(bin_start)
+    found = totals(threshold)
     return terms.groupBy("slice", "slice_value", cell.alias("cell")).agg(
         F.min("score").alias("lowest_score"),
-        F.sum("positives").alias("positives"),
-        F.sum("negatives").alias("negatives"),
-        F.sum(F.when(chosen, positives).otherwise(none)).alias("true_positives"),
-        F.sum(F.when(chosen, negatives).otherwise(none)).alias("false_positives"),
         F.max("invalid_scores").alias("invalid_scores"),
         F.max("invalid_labels").alias("invalid_labels"),
-        fixed_sum((score, positives + negatives)).alias("predictions"),
-        fixed_sum((F.col("positive_square"), positives), (F.col("negative_square"), negatives)).alias("squares"),
-        fixed_sum((squared("positive_square"), positives), (squared("negative_square"), negatives)).alias("fourths"),
-        fixed_sum((F.col("positive_loss"), positives), (F.col("negative_loss"), negatives)).alias("losses"),
-        fixed_sum((squared("positive_loss") / scale, positives), (squared("negative_loss") / scale, negatives)).alias(
-            "squared_losses"
-        ),
-        fixed_sum((F.col("positive_placement"), positives)).alias("positive_placements"),
-        fixed_sum((squared("positive_placement"), positives)).alias("positive_squared_placements"),
-        fixed_sum((squared("negative_placement"), negatives)).alias("negative_squared_placements"),
-        fixed_sum((F.col("precision_here"), positives)).alias("precisions"),
+        *(found[name] for name in (*COUNTS, *FIXED)),
+    )
+
+
+def sums_by_day(terms: DataFrame, threshold: float) -> DataFrame:
+    """The sums the paired test needs, per slice value and day; a placement value is that in the whole slice value."""
+    found = totals(threshold)
+    invalid = F.col("invalid_scores") + F.col("invalid_labels") + F.col(f"without_{DAY}")
+    return terms.groupBy("slice", "slice_value", DAY).agg(
+        F.max(invalid).alias("invalid"), *(found[name] for name in (*COUNTS, *DAY_FIXED))
     )
 
 
@@ -205,3 +252,11 @@ def binary_sums(scored: DataFrame, slices: Sequence[str], threshold: float) -> D
     members = by_membership(narrow_rows(scored, slices), slices)
     prefixes = bucket_prefixes(bucket_totals(members))
     return slice_sums(losses(ranked(score_tallies(members), prefixes)), threshold)
+
+
+def binary_sums_by_day(scored: DataFrame, slices: Sequence[str], threshold: float) -> DataFrame:
+    """The sums of `sums_by_day` for scored rows as in `binary_sums`, with a prediction_time."""
+    day = day_of("prediction_time").alias(DAY)
+    members = by_membership(narrow_rows(scored, slices, day), slices)
+    prefixes = bucket_prefixes(bucket_totals(members, DAY), DAY)
+    return sums_by_day(losses(ranked(score_tallies(members, DAY), prefixes, DAY)), threshold)

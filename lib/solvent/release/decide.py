@@ -6,7 +6,7 @@ moved; the next run comes to the same decision, finds it as the last one, and mo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -89,9 +89,15 @@ def decision_from(row: Any) -> Decision:
 
 
 def release(
-    warehouse: Warehouse, registry: Registry, challenger: ModelVersion, results: Sequence[GateResult]
+    warehouse: Warehouse, registry: Registry, challenger: ModelVersion, gates: Callable[[], Sequence[GateResult]]
 ) -> Decision:
     """Makes the challenger champion if it passed every gate.
+
+    Args:
+        warehouse: The project's tables.
+        registry: The project's models.
+        challenger: The version to decide on.
+        gates: Applies the gates; not called for a version that is champion already, or may not be released.
 
     Returns:
         The decision; the challenger is champion now if it passed.
@@ -111,6 +117,7 @@ def release(
             f"{challenger} was rolled back ({left[-1].reason}); it is not released again by itself: "
             f"`solvent promote --model {challenger.version}` does it by hand"
         )
+    results = gates()
     failed = [gate for gate in results if not gate.passed]
     reason = (
         "; ".join(f"{gate.rule}{place(gate)}: {gate.reason}" for gate in failed)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from solvent.config.model import Gate
-from solvent.evaluation import ALL, Evaluation, Measurement, badness
+from solvent.evaluation import ALL, DaySums, Evaluation, Lead, Measurement, badness, lead
 
 
 @dataclass(frozen=True)
@@ -17,11 +17,14 @@ class Compared:
         challenger: Its evaluation.
         champion: That of the champion; None if there is none, or why it could not be evaluated.
         baseline: That of the baseline.
+        days: Role ("challenger", "champion", "baseline") -> its sums per day of the same rows; of those roles only that gates with a
+            confidence compare.
     """
 
     challenger: Evaluation
     champion: Evaluation | str | None
     baseline: Evaluation
+    days: Mapping[str, DaySums] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -78,8 +81,7 @@ def judged_one(gate: Gate, one: Measurement, compared: Compared) -> GateResult:
     if gate.at_most is not None:
         passed = one.value <= gate.at_most
         return result(gate.at_most, passed, f"{one.value:.4f} {'≤' if passed else '>'} {gate.at_most:g}")
-    role = gate.better_than or gate.not_worse_than
-    other = compared.champion if role == "champion" else compared.baseline
+    other = compared.champion if gate.rival == "champion" else compared.baseline
     if other is None:
         return result(None, True, "there is no champion yet")
     if isinstance(other, str):
@@ -89,10 +91,36 @@ def judged_one(gate: Gate, one: Measurement, compared: Compared) -> GateResult:
     except KeyError:
         rival = None
     if rival is None:
-        return result(None, False, f"{gate.metric} of the {role} is undefined here")
+        return result(None, False, f"{gate.metric} of the {gate.rival} is undefined here")
+    if gate.confidence is None:
+        ahead = badness(gate.metric, rival) - badness(gate.metric, one.value)
+        passed, said = clears(gate, ahead), standing(ahead)
+    else:
+        days = compared.days["challenger"], compared.days[str(gate.rival)]
+        found = lead(gate.metric, *days, one.slice, one.slice_value, confidence=gate.confidence)
+        passed, said = found.low is not None and clears(gate, found.low), with_interval(found, gate.confidence)
+    return result(rival, passed, f"{one.value:.4f}, {gate.rival} {rival:.4f}: {said}")
+
+
+def clears(gate: Gate, lead: float) -> bool:
+    """Whether a lead, or the lower limit of one, keeps to the margin of a gate."""
     # 0.80 - 0.75 is more than 0.05 in binary; a margin is meant in decimals.
-    lead = round(badness(gate.metric, rival) - badness(gate.metric, one.value), 12)
-    passed = lead > gate.by if gate.better_than is not None else lead >= -gate.by
-    return result(
-        rival, passed, f"{one.value:.4f}, {role} {rival:.4f}: {'ahead' if lead >= 0 else 'behind'} by {abs(lead):.4f}"
+    lead = round(lead, 12)
+    return lead > gate.by if gate.better_than is not None else lead >= -gate.by
+
+
+def standing(lead: float) -> str:
+    """A lead in words."""
+    return f"{'ahead' if round(lead, 12) >= 0 else 'behind'} by {abs(lead):.4f}"
+
+
+def with_interval(found: Lead, confidence: float) -> str:
+    """A lead in words, with its interval and the method."""
+    if found.value is None:
+        return f"the lead is {found.method}"
+    if found.low is None or found.high is None:
+        return f"{standing(found.value)}; the interval is {found.method}"
+    return (
+        f"{standing(found.value)}; {100 * confidence:g}% interval of the lead {found.low:.4f} to {found.high:.4f} "
+        f"({found.method}, {found.days} days)"
     )
