@@ -53,6 +53,12 @@ NAME = "use lower case letters, digits and _, starting with a letter"
         ("tables", {"schema": "a", "catalog": "a.b"}, f"tables.catalog: found 'a.b'; {NAME}"),
         ("tables", {"schema": "a`; DROP TABLE b"}, f"tables.schema: found 'a`; DROP TABLE b'; {NAME}"),
         ("mlflow", {}, "mlflow.tracking_uri: is missing"),
+        (
+            "webhook",
+            "ftp://host/hook",
+            "webhook: found 'ftp://host/hook'; give a URL that starts with http:// or https://",
+        ),
+        ("webhook", "https:///hook", "webhook: found 'https:///hook'; give a URL"),
     ],
 )
 def test_a_mistake_is_named_with_file_and_key(tmp_path: Path, key: str, value: Any, says: str) -> None:

@@ -217,11 +217,15 @@ def surplus(period: Periods, later: Floats, earlier: Floats) -> Floats:
 
 
 def unusual_surplus(period: Periods) -> Floats:
-    """The surplus of each cell less its mean in stretches, as a part of the change; zero where it is no more than in every stretch."""
+    """The surplus of each cell as a part of the change, less the usual; zero where a stretch has as much.
+
+    The usual is midway between the mean and the most of stretches: less would make causes of noise, more would hide small slices.
+    """
     change = change_of(period)
     stretches = period.in_stretches(lambda later, earlier: surplus(period, later, earlier))
+    usual = (stretches.mean(axis=0) + stretches.max(axis=0)) / 2
     added = surplus(period, period.after, period.before) * np.sign(change)
-    return np.asarray(np.where(added > stretches.max(axis=0), added - stretches.mean(axis=0), 0.0) / abs(change))
+    return np.asarray(np.where(added > stretches.max(axis=0), added - usual, 0.0) / abs(change))
 
 
 def surplus_parts(period: Periods) -> list[Part]:

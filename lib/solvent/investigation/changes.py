@@ -153,12 +153,12 @@ def quarantined(source: str, rows: Sequence[Any], known: int | None) -> list[Cha
 
 
 def volume(source: str, rows: Sequence[Any], known: int | None) -> list[Change]:
-    """The rows that a batch of a source brings; of one that was ingested once, nothing is told."""
+    """The rows that a batch of a source brings; nothing if no batch came since."""
     before, after = either_side(rows, known)
-    if not before or len(rows) < 2:
+    if not before or not after:
         return []
-    was, now = (sum(row["accepted"] for row in some) / max(len(some), 1) for some in (before, after))
-    told = f"{was:,.0f} in {len(before)} batches", f"{now:,.0f} in {len(after)} batches"
+    was, now = (sum(row["accepted"] for row in some) / len(some) for some in (before, after))
+    told = f"{was:,.0f} (batches: {len(before)})", f"{now:,.0f} (batches: {len(after)})"
     return [Change("rows accepted a batch", source, told[0], told[1], apart(was, now))]
 
 

@@ -54,7 +54,7 @@ class Dossier:
 
     Attributes:
         investigation: As it is opened, with no report yet.
-        headline: The stream that raised the alarm with the most evidence.
+        headline: The stream that is looked into: of the whole, unless only slices deviate.
         series: Its value on every day from the reference to the last day, with whether the day is judged.
         scope: The slice value that is looked at, if only that deviates; "" if all rows are.
         analysis: What carries the change.
@@ -74,12 +74,11 @@ class Dossier:
 
 
 def headline_of(monitored: Monitored) -> Finding:
-    """The stream that raised the alarm with the most evidence: one of the whole, if there is one."""
-    verdict = monitored.verdict
-    first = [one for one in verdict.findings if one.alarm is not None and one.alarm == verdict.alarm]
-    if not first:
+    """The stream to look into: the first of the whole that deviates, or of a slice if the whole does not."""
+    found = [one for one in monitored.verdict.findings if one.alarm is not None]
+    if not found:
         raise EvaluationError(f"{monitored.version}: nothing deviates, so there is nothing to investigate")
-    return min(first, key=lambda one: (one.stream.slice != ALL, one.p_value, -one.e_value))
+    return min(found, key=lambda one: (one.stream.slice != ALL, one.alarm or 0, one.p_value, -one.e_value))
 
 
 def investigate(
@@ -108,7 +107,8 @@ def investigate(
         EvaluationError: If there are too few days to compare.
     """
     version, headline, life = monitored.version, headline_of(monitored), monitored.life
-    if headline.change is None or headline.alarm is None:
+    first = monitored.verdict.alarm
+    if headline.change is None or first is None:
         raise EvaluationError(f"{version}: an alarm without a change point")
     span = around(life[headline.change.window], life[-1] + timedelta(days=1))
     used = [one for one in declared(groups) if one.name in manifest["estimator"]["inputs"]]
@@ -128,13 +128,13 @@ def investigate(
         rows.unpersist()
     beside = changes(warehouse, project, version, manifest, analysis, span, as_of)
     opened = Investigation(
-        id=investigation_id(version.digest, life[headline.alarm]),
+        id=investigation_id(version.digest, life[first]),
         state=OPENED,
         model=version.name,
         model_version=version.version,
         model_digest=version.digest,
         as_of=as_of,
-        alarm=life[headline.alarm],
+        alarm=life[first],
         change=span.change,
         change_low=life[headline.change.low],
         change_high=life[headline.change.high],
