@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+BEGINS = date(2013, 9, 9)
 Lines = Mapping[date, list[str]]
 FROZEN = timedelta(days=21)
 CARRIER = "UA"

@@ -55,6 +55,11 @@ def find_root() -> Path:
 def main(ctx: click.Context, root: Path | None, verbose: bool) -> None:
     """Machine learning without technical debt: ingest, features, training, evaluation, release, and proof."""
     ctx.obj = (root or find_root()).resolve()
+    listen(verbose)
+
+
+def listen(verbose: bool = False) -> None:
+    """Shows what Spark and MLflow log, or only their errors."""
     logging.basicConfig(level=logging.INFO if verbose else logging.ERROR, format="%(asctime)s %(name)s %(message)s")
     if not verbose:
         logging.getLogger("mlflow").setLevel(logging.ERROR)

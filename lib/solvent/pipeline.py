@@ -156,6 +156,8 @@ class Run:
     @cached_property
     def spark(self) -> SparkSession:
         """The session."""
+        if SparkSession.getActiveSession() is not None:
+            return session(self.settings.environment)
         with self.step("session") as say:
             spark = session(self.settings.environment)
             say(f"Spark {spark.version}")
