@@ -40,7 +40,7 @@ from solvent.investigation import (
     notify,
     resolve,
 )
-from solvent.monitoring import Monitored, monitor, reference_measured
+from solvent.monitoring import Monitored, append_model_health, monitor, reference_measured
 from solvent.registry import CHALLENGER, CHAMPION, ModelVersion, Registry
 from solvent.release import Compared, Decision, GateResult, decisions, judge, release
 from solvent.report import ModelPage, investigation_page, model_page
@@ -462,7 +462,11 @@ class Run:
             holdout = None if reference_measured(self.warehouse, version) else self.holdout_of(version)
             since = judged_from(self.warehouse, version, self.as_of)
             found = monitor(self.warehouse, self.project, version, predictions, holdout, self.pins, self.as_of, since)
+            last = max(scored, key=lambda batch: bool(batch.rows) * batch.until.timestamp())
+            trained = date.fromisoformat(self.registry.manifest(version)["as_of"])
+            health = append_model_health(self.warehouse, version, trained, last.rows, last.seconds, self.as_of)
             say(f"{version}: {len(found.windows)} days new or changed, {len(found.life)} judged")
+            say(f"trained {health.age_days} days ago, scores {health.rows_per_second:,.0f} rows per second")
         if found.verdict.alarm is not None:
             self.investigate(found)
         if self.settings.environment.webhook is not None:

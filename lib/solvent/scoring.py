@@ -81,6 +81,7 @@ class ScoreBatch:
         rows: Rows scored.
         scored_before: Rows that had a prediction of this model.
         unscored: Rows for which the model gave no probability, or no finite number.
+        seconds: How long it took.
     """
 
     batch: str
@@ -96,6 +97,7 @@ class ScoreBatch:
     rows: int
     scored_before: int
     unscored: int
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -180,8 +182,9 @@ def score(
     found = ScoreBatch(
         name, version.name, version.version, version.digest, interval.since, interval.until, interval.pins,
         digest, table, warehouse.brought(table, name).version, content.rows, int(str(already)), int(str(unscored)),
+        time.monotonic() - started,
     )  # fmt: skip
-    note(warehouse, found, manifest.digest, code, time.monotonic() - started)
+    note(warehouse, found, manifest.digest, code)
     return found, True
 
 
@@ -235,14 +238,14 @@ def scorable(project: Project) -> Expression:
     return F.coalesce(~F.isnan(value) & (F.abs(value) < F.lit(float("inf"))), F.lit(False))
 
 
-def note(warehouse: Warehouse, made: ScoreBatch, manifest: str, code: str, seconds: float) -> None:
+def note(warehouse: Warehouse, made: ScoreBatch, manifest: str, code: str) -> None:
     """Enters a batch into the ledger, which completes it."""
     warehouse.create(BATCHES, BATCH_COLUMNS)
     pins = json.dumps([pin.document() for pin in made.pins])
     row = (
         *(made.batch, warehouse.read(BATCHES).count() + 1, made.model, made.model_version, made.model_digest, manifest),
         *(made.since, made.until, pins, code, made.features_digest, made.table, made.version),
-        *(made.rows, made.scored_before, made.unscored, seconds, datetime.now(UTC)),
+        *(made.rows, made.scored_before, made.unscored, made.seconds, datetime.now(UTC)),
     )
     warehouse.append_rows(BATCHES, [row], BATCH_COLUMNS, made.batch)
 

@@ -13,7 +13,7 @@ from sklearn import metrics as sk
 
 from solvent.monitoring import Monitored
 from solvent.monitoring.drift import DRIFT
-from solvent.monitoring.health import HEALTH
+from solvent.monitoring.health import HEALTH, MODEL_HEALTH
 from solvent.monitoring.labels import with_labels
 from solvent.monitoring.monitor import COVERAGE, DEVIATIONS, PERFORMANCE
 from solvent.scoring import batches
@@ -65,7 +65,7 @@ def monitored(shop: Any, as_of: date) -> Monitored:
 
 def counts(shop: Any) -> list[int]:
     warehouse = shop.run().warehouse
-    return [warehouse.read(name).count() for name in (PERFORMANCE, COVERAGE, DEVIATIONS, DRIFT, HEALTH)]
+    return [warehouse.read(name).count() for name in (PERFORMANCE, COVERAGE, DEVIATIONS, DRIFT, HEALTH, MODEL_HEALTH)]
 
 
 def test_before_the_turn_nothing_deviates_and_running_again_adds_nothing(living: Any) -> None:
@@ -87,6 +87,9 @@ def test_before_the_turn_nothing_deviates_and_running_again_adds_nothing(living:
     # What is bought has not changed, only what is known of the customers: the shop is as old as its history.
     drifting = [one.feature for one in found.drifts if one.psi > one.noise]
     assert drifting.count("order_amount") + drifting.count("region") <= 1
+    (model,) = living.run().warehouse.read(MODEL_HEALTH).collect()
+    assert (model["trained"], model["age_days"], model["rows"]) == (date(2024, 3, 1), 12, 42 * 30)
+    assert model["rows_per_second"] == model["rows"] / model["seconds"]
     before = counts(living)
     again = monitored(living, TURNS)
     assert (again.windows, counts(living)) == ([], before)

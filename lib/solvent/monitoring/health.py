@@ -1,4 +1,4 @@
-"""The health of sources: how far behind each one is, and what became of its last batch."""
+"""The health of sources and of a model: how far behind each source is, how old the model, and how fast it scores."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from pyspark.sql import functions as F
 
 from solvent.config.expressions import Column
 from solvent.config.model import ALWAYS_KNOWN, Project
-from solvent.monitoring.findings import append_once
+from solvent.monitoring.findings import WHOSE, append_once, whose
+from solvent.registry import ModelVersion
 from solvent.session import at_once
 from solvent.tables.sources import BATCH, BATCHES, Pin, source_table, with_times
 from solvent.tables.warehouse import Warehouse
@@ -27,6 +28,16 @@ HEALTH_COLUMNS = (
     Column("duplicates", "BIGINT"),
     Column("newest_event_time", "STRING"),
     Column("hours_behind", "DOUBLE"),
+)
+MODEL_HEALTH = "model_health"
+MODEL_HEALTH_COLUMNS = (
+    *WHOSE,
+    Column("as_of", "DATE"),
+    Column("trained", "DATE"),
+    Column("age_days", "INT"),
+    Column("rows", "BIGINT"),
+    Column("seconds", "DOUBLE"),
+    Column("rows_per_second", "DOUBLE"),
 )
 # As text, because Spark gives a time as the driver's local clock reads.
 UTC_TEXT = "yyyy-MM-dd'T'HH:mm:ss'Z'"
@@ -57,6 +68,37 @@ class Health:
     duplicates: int
     newest_event_time: str | None
     hours_behind: float | None
+
+
+@dataclass(frozen=True)
+class ModelHealth:
+    """A model as of a date.
+
+    Attributes:
+        as_of: The date it is looked at from.
+        trained: The as-of of its training.
+        age_days: From then until as_of.
+        rows: Of the last batch that it scored.
+        seconds: How long that took.
+        rows_per_second: Of that batch.
+    """
+
+    as_of: date
+    trained: date
+    age_days: int
+    rows: int
+    seconds: float
+    rows_per_second: float
+
+
+def append_model_health(
+    warehouse: Warehouse, version: ModelVersion, trained: date, rows: int, seconds: float, as_of: date
+) -> ModelHealth:
+    """Enters how old a model is, and how fast it scored its last batch, once."""
+    warehouse.create(MODEL_HEALTH, MODEL_HEALTH_COLUMNS)
+    found = ModelHealth(as_of, trained, (as_of - trained).days, rows, seconds, rows / seconds)
+    append_once(warehouse, MODEL_HEALTH, MODEL_HEALTH_COLUMNS, [(*whose(version), *astuple(found))])
+    return found
 
 
 def append_health(warehouse: Warehouse, project: Project, pins: Sequence[Pin], as_of: date) -> list[Health]:
