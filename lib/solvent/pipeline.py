@@ -462,7 +462,7 @@ class Run:
             holdout = None if reference_measured(self.warehouse, version) else self.holdout_of(version)
             since = judged_from(self.warehouse, version, self.as_of)
             found = monitor(self.warehouse, self.project, version, predictions, holdout, self.pins, self.as_of, since)
-            last = max(scored, key=lambda batch: bool(batch.rows) * batch.until.timestamp())
+            last = next((batch for batch in reversed(scored) if batch.rows), scored[-1])
             trained = date.fromisoformat(self.registry.manifest(version)["as_of"])
             health = append_model_health(self.warehouse, version, trained, last.rows, last.seconds, self.as_of)
             say(f"{version}: {len(found.windows)} days new or changed, {len(found.life)} judged")
