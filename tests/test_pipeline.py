@@ -277,9 +277,19 @@ def test_a_worse_challenger_is_refused_and_a_better_one_can_be_taken_back(made: 
     assert registry.by_alias("shop", CHAMPION).version == 1
     assert [one.passed for one in decisions(warehouse)] == [True, False]
     made.configure("at_least: 0.99", "at_least: 0.5")
-    made.configure("by: 0.05", "by: 0.5")
+    made.configure("by: 0.05", "by: 0.5, confidence: 0.95")
     accepted = pipeline(made, "--release")
     assert accepted.exit_code == 0, accepted.output
+    assert "compare    champion, challenger on 10 days" in accepted.output
+    (paired,) = [gate for gate in decisions(warehouse)[-1].gates if gate.rule.endswith("with 95% confidence")]
+    assert paired.reason.endswith("(DeLong by day, 10 days)")
+    # Gates are not applied again to a champion, and what they said is what the page tells.
+    settled = solvent(made, "release")
+    assert (settled.exit_code, "compare" in settled.output) == (0, False), settled.output
+    run = made.run()
+    champion = registry.by_alias("shop", CHAMPION)
+    assert run.gates(run.evaluate(champion)) == list(decisions(warehouse)[-1].gates)
+    assert paired.reason in (made.root / f"var/reports/shop/version_{champion.version}.html").read_text()
     second = registry.by_alias("shop", CHAMPION).version
     assert second > 1
     assert registry.by_alias("shop", PREVIOUS).version == 1

@@ -146,11 +146,13 @@ def score_tallies(members: DataFrame, *more: str) -> DataFrame:
 def ranked(tallies: DataFrame, prefixes: DataFrame, *more: str) -> DataFrame:
     """Each tally with the rows of either class that tie with it, the negatives below and the positives above it in its slice value."""
     of_bucket = Window.partitionBy("slice", "slice_value", "bucket")
-    upto = of_bucket.orderBy("score").rangeBetween(Window.unboundedPreceding, Window.currentRow)
+    by_score = of_bucket.orderBy("score")
+    # Without further columns a score is one row, which ties with no other.
+    frame = by_score.rangeBetween if more else by_score.rowsBetween
+    upto = frame(Window.unboundedPreceding, Window.currentRow)
     tied = Window.partitionBy("slice", "slice_value", "bucket", "score")
     classes = ("positives", "negatives")
     in_bucket = tallies.withColumns(
-        # Without further columns a score is one row, which ties with no other.
         {f"tied_{name}": F.sum(name).over(tied) if more else F.col(name) for name in classes}
     ).withColumns({f"upto_{name}": F.sum(name).over(upto) for name in classes})
     placed = in_bucket.join(F.broadcast(prefixes), ["slice", "slice_value", "bucket"])
