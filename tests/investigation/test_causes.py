@@ -157,9 +157,19 @@ def test_where_the_relation_turned_is_told_by_region() -> None:
 
 
 def test_a_calendar_does_not_win_by_moving_with_time() -> None:
-    # The month begins twelve days before the change: half of before is another one.
-    found = analysed(turned(world(14, 1)))
-    assert all("month" not in one.features and "weekday" not in one.features for one in found.causes)
+    rows = world(14, 1)
+    # The month begins on the day before the change, so that no stretch before has moved as far.
+    month = np.where(rows["window"] >= CHANGE - timedelta(days=1), "Mar", "Feb")
+    found = analysed(season(rows.assign(month=month)))
+    assert found.causes[0].kind == LABEL_RATE
+    assert all("month" not in one.features for one in found.causes)
+
+
+def test_what_moves_every_weekend_does_not_win_by_a_weekend() -> None:
+    rows = world(2, 1)
+    hour = np.where(rows["weekday"].isin(["Sat", "Sun"]), 17 + rows["hour"] % 5, rows["hour"])
+    found = analysed(season(rows.assign(hour=hour)))
+    assert all(one.share < 0.1 for one in found.causes if "hour" in one.features)
 
 
 def test_a_number_is_explained_as_well() -> None:

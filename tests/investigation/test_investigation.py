@@ -172,7 +172,10 @@ def test_it_is_acknowledged_and_resolved_by_command_and_monitoring_starts_anew(l
     assert f"{opened.id}  opened" in command(living, "investigations").output
     assert command(living, "acknowledge", opened.id, "--reason", "Ada looks").exit_code == 0
     again = command(living, "acknowledge", opened.id, "--reason", "Ada looks")
-    assert (again.exit_code, again.output.count("\n")) == (3, 1)
+    assert (again.exit_code, again.output.splitlines()[-1]) == (
+        3,
+        f"error: investigation {opened.id}: was acknowledged before: Ada looks",
+    )
     unknown = command(living, "resolve", "feedfacebeef", "--reason", "?")
     assert (unknown.exit_code, opened.id in unknown.output) == (2, True)
     early = command(living, "resolve", opened.id, "--reason", "?", "--as-of", str(opened.alarm))
@@ -189,7 +192,7 @@ def test_it_is_acknowledged_and_resolved_by_command_and_monitoring_starts_anew(l
     assert monitored.life[0] == RESOLVED
     assert not any(one.deviates for one in monitored.verdict.findings)
     # 27 days of holdout, and 31 of the life that came before.
-    assert {one.expected.windows for one in monitored.verdict.findings if one.stream.slice == "all"} == {58}
+    assert max(one.expected.windows for one in monitored.verdict.findings) == 58
     assert len(investigations(run.warehouse, version)) == 1
 
 

@@ -47,6 +47,8 @@ SOURCE, LABEL_RATE, RELATION = "source", "label_rate", "relation"
 # A share is told to so many digits: below them it depends on the order in which rows are added up.
 DIGITS = 6
 MOST_PARTS = 10
+# A cause or region that carries less is not told of.
+TRACE = 0.01
 # Log odds that no factor takes a rate beyond.
 MOST_LOG_ODDS = 20.0
 SMALLEST = 1e-12
@@ -126,10 +128,10 @@ def analyse(
     ]
     alone = max((one.share for one in candidates if one.kind == SLICE), default=0.0)
     candidates.append(Cause(LABEL_RATE, "", label_rate(whole, kind) * (1 - alone), (), ()))
-    regions = tuple(most(part for period in periods for part in surplus_parts(period)))
+    regions = tuple(most(part for period in periods for part in surplus_parts(period) if part.carried >= TRACE))
     left = 1 - max(one.share for one in candidates)
     candidates.append(Cause(RELATION, "", left, (), tuple(part for part in regions if part.kind == FEATURE)))
-    causes = [one for one in map(rounded, candidates) if one.share > 0]
+    causes = [one for one in map(rounded, candidates) if one.share >= TRACE]
     before, after = (sums.sum(axis=0) for sums in (whole.before, whole.after))
     return Analysis(
         quantity, first, len(days) - first, figures(before, before[ROWS]), figures(after, after[ROWS]),
