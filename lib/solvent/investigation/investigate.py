@@ -168,7 +168,7 @@ def series_of(
     """The value of a stream on every day it has one, and whether the day is judged."""
     place = (stream.slice, stream.slice_value, stream.metric)
     found = {
-        window: latest["value"]
+        window: latest.value
         for (_, window, *where), latest in performance(warehouse, version).items()
         if tuple(where) == place and window < end
     }

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from typing import NamedTuple
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -74,6 +74,13 @@ DEVIATION_COLUMNS = (
     Column("change_high", "DATE"),
 )
 Position = tuple[str, date, str, str, str]
+
+
+class Figure(NamedTuple):
+    """A measurement as it is judged: on how many rows, and what came out."""
+
+    n: int
+    value: float | None
 
 
 @dataclass(frozen=True)
@@ -174,7 +181,7 @@ def reference_measured(warehouse: Warehouse, version: ModelVersion) -> bool:
     return bool(rows.limit(1).collect())
 
 
-def measured_until(measured: Mapping[Position, Any], last: datetime) -> datetime:
+def measured_until(measured: Mapping[Position, Figure], last: datetime) -> datetime:
     """The end of what was measured of a life, so that no day is left out however seldom it is looked at; 1970 before the first time."""
     ends = [window + timedelta(days=1) for phase, window, *_ in measured if phase == LIFE]
     return min(last, datetime.combine(max(ends), time(), UTC)) if ends else datetime(1970, 2, 1, tzinfo=UTC)
@@ -198,12 +205,15 @@ def coverage_of(labelled: DataFrame) -> list[Coverage]:
     return [Coverage(*row) for row in days.orderBy("window").collect()]
 
 
-def performance(warehouse: Warehouse, version: ModelVersion) -> dict[Position, Any]:
-    """The latest measurement of every phase, window, slice value and metric of a model."""
+def performance(warehouse: Warehouse, version: ModelVersion) -> dict[Position, Figure]:
+    """The latest measurement of every phase, window, slice value and metric of a model: some hundreds for each day of its life."""
     rows = warehouse.read(PERFORMANCE).where(F.col("model_digest") == version.digest)
     place = ("phase", "window", "slice", "slice_value", "metric")
-    latest = rows.groupBy(*place).agg(F.max(F.struct("as_of", "n", "value", "low", "high", "method")).alias("latest"))
-    return {tuple(row[name] for name in place): row["latest"] for row in latest.collect()}
+    latest = rows.groupBy(*place).agg(F.max(F.struct("as_of", "n", "value")).alias("latest"))
+    # As Arrow, because rows of Python objects would take longer than all else that grows with a model's life.
+    found = latest.select(*place, "latest.n", "latest.value").toArrow().to_pydict()
+    figures = map(Figure, found["n"], found["value"])
+    return dict(zip(zip(*(found[name] for name in place), strict=True), figures, strict=True))
 
 
 def append_changed(
@@ -212,14 +222,14 @@ def append_changed(
     phase: str,
     as_of: date,
     found: Iterable[WindowMeasurement],
-    there: Mapping[Position, Any],
+    there: Mapping[Position, Figure],
 ) -> list[date]:
     """Appends measurements that are not what is there already; their windows."""
     rows = []
     for one in found:
         measured = one.measured
         latest = there.get((phase, one.window, measured.slice, measured.slice_value, measured.metric))
-        if latest is not None and (latest["n"], latest["value"]) == (measured.n, measured.value):
+        if latest == (measured.n, measured.value):
             continue
         rows.append(
             (
@@ -241,7 +251,7 @@ def append_coverage(warehouse: Warehouse, version: ModelVersion, as_of: date, co
 
 
 def judged(
-    project: Project, measured: Mapping[Position, Any], last: date, judged_from: date | None = None
+    project: Project, measured: Mapping[Position, Figure], last: date, judged_from: date | None = None
 ) -> tuple[Verdict, list[date]]:
     """The verdict over a model's life, and the windows it is over: every day from the first one with a measurement to the last.
 
@@ -252,7 +262,7 @@ def judged(
     life: dict[tuple[Stream, date], float | None] = {}
     for (phase, window, slice, value, metric), latest in measured.items():
         if metric in settings.judged(project.evaluation.metrics) and metric not in DESCRIPTIVE:
-            usable = latest["value"] if latest["n"] >= settings.min_rows else None
+            usable = latest.value if latest.n >= settings.min_rows else None
             settled = phase == REFERENCE or (judged_from is not None and window < judged_from)
             (reference if settled else life)[Stream(metric, slice, value), window] = usable
     days = windows_between(life, last)
