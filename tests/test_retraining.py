@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from solvent.config.environment import Tables
 from solvent.config.model import Retrain
 from solvent.monitoring.monitor import COVERAGE, COVERAGE_COLUMNS, DEVIATION_COLUMNS, DEVIATIONS
 from solvent.registry import ModelVersion
-from solvent.retraining import Standing, standing_of, triggers
+from solvent.release import Decision
+from solvent.retraining import RETRAININGS, Standing, record, standing_of, triggers
 from solvent.tables.warehouse import Warehouse
 
 TRAINED, AS_OF = date(2024, 3, 1), date(2024, 3, 31)
@@ -27,7 +29,12 @@ def standing(labels: int = 0, deviating: tuple[str, ...] = ()) -> Standing:
     ("policy", "labels", "deviating", "said"),
     [
         ({}, 10**9, ("auc",), []),
-        ({"every": timedelta(days=30)}, 0, (), ["the champion looks from 2024-03-01, 30 days ago (every 30 days)"]),
+        (
+            {"every": timedelta(days=30)},
+            0,
+            (),
+            ["the last training looks from 2024-03-01, 30 days ago (every 30 days)"],
+        ),
         ({"every": timedelta(days=31)}, 0, (), []),
         ({"new_labels": 1000}, 1000, (), ["1,000 labels have matured since (new_labels 1,000)"]),
         ({"new_labels": 1000}, 999, (), []),
@@ -69,3 +76,16 @@ def test_labels_and_deviations_are_those_of_the_champion_as_last_seen_by_then(
     ]
     warehouse.append_rows(DEVIATIONS, rows, DEVIATION_COLUMNS, "deviations")
     assert standing_of(warehouse, CHAMPION, TRAINED, AS_OF) == standing(49, ("log_loss on region north",))
+
+
+def test_a_refused_challenger_counts_as_a_training_from_the_next_day_on(spark: SparkSession, tmp_path: Path) -> None:
+    warehouse = Warehouse(spark, Tables(path=str(tmp_path)), "shop")
+    refused = Decision("release", "shop", 1, 2, False, "worse")
+    for _ in range(2):
+        made = record(warehouse, AS_OF, 1, ["old"], refused)
+    assert (made.version, made.promoted, made.triggers) == (2, False, ("old",))
+    assert warehouse.read(RETRAININGS).count() == 1
+    assert standing_of(warehouse, CHAMPION, TRAINED, AS_OF).trained == TRAINED
+    assert standing_of(warehouse, CHAMPION, TRAINED, AS_OF + timedelta(days=1)).trained == AS_OF
+    other = replace(CHAMPION, version=7)
+    assert standing_of(warehouse, other, TRAINED, AS_OF + timedelta(days=1)).trained == TRAINED

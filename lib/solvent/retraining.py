@@ -38,7 +38,7 @@ class Standing:
 
     Attributes:
         as_of: The date it is looked at from.
-        trained: The as-of of the champion.
+        trained: The as-of of the champion, or of the last retraining that did not replace it.
         labels: Its predictions whose label has matured.
         deviating: Metrics and slices found to deviate when it was last monitored, as people read them.
     """
@@ -64,6 +64,15 @@ class Retraining:
 def standing_of(warehouse: Warehouse, champion: ModelVersion, trained: date, as_of: date) -> Standing:
     """What is known of a champion at a date, from what monitoring has written."""
     return Standing(as_of, trained, matured_labels(warehouse, champion, as_of), deviating(warehouse, champion, as_of))
+
+
+def tried(warehouse: Warehouse, champion: ModelVersion, as_of: date) -> list[date]:
+    """The as-ofs before a date at which a champion was to be replaced."""
+    if not warehouse.exists(RETRAININGS):
+        return []
+    mine = (F.col("model") == champion.name) & (F.col("champion_version") == champion.version)
+    rows = warehouse.read(RETRAININGS).where(mine & (F.col("as_of") < F.lit(as_of))).select("as_of").collect()
+    return [row["as_of"] for row in rows]
 
 
 def matured_labels(warehouse: Warehouse, champion: ModelVersion, as_of: date) -> int:
@@ -95,7 +104,7 @@ def triggers(policy: Retrain, standing: Standing) -> tuple[str, ...]:
     age = standing.as_of - standing.trained
     if policy.every is not None and age >= policy.every:
         found.append(
-            f"the champion looks from {standing.trained}, {age.days} days ago (every {policy.every.days} days)"
+            f"the last training looks from {standing.trained}, {age.days} days ago (every {policy.every.days} days)"
         )
     if policy.new_labels is not None and standing.labels >= policy.new_labels:
         found.append(f"{standing.labels:,} labels have matured since (new_labels {policy.new_labels:,})")

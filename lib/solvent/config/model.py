@@ -245,7 +245,7 @@ class Retrain(Frozen):
     """When a challenger is trained without being asked for; what it must show to replace the champion is in the gates.
 
     Attributes:
-        every: When the champion's as-of is so long ago.
+        every: When the as-of of the last training is so long ago, be it the champion's or that of a challenger it refused.
         new_labels: When so many labels of its predictions have matured.
         on_alarm: When it deviates.
     """
