@@ -63,7 +63,8 @@ class Retraining:
 
 def standing_of(warehouse: Warehouse, champion: ModelVersion, trained: date, as_of: date) -> Standing:
     """What is known of a champion at a date, from what monitoring has written."""
-    return Standing(as_of, trained, matured_labels(warehouse, champion, as_of), deviating(warehouse, champion, as_of))
+    last = max([trained, *tried(warehouse, champion, as_of)])
+    return Standing(as_of, last, matured_labels(warehouse, champion, as_of), deviating(warehouse, champion, as_of))
 
 
 def tried(warehouse: Warehouse, champion: ModelVersion, as_of: date) -> list[date]:
