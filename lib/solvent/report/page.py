@@ -188,4 +188,5 @@ def number(value: float | None) -> str:
     """A figure as people read it."""
     if value is None:
         return "–"
-    return f"{value:.4f}" if abs(value) < 100 else f"{value:,.1f}"
+    # What rounds to zero is said without a sign.
+    return f"{round(value, 4) + 0.0:.4f}" if abs(value) < 100 else f"{value:,.1f}"

@@ -90,7 +90,9 @@ def weekly(metric: str, page: ReplayPage) -> Markup:
     limits = [limit for _, one in drawn[0][1] for limit in (one.low, one.high) if limit is not None]
     values = [one.value for _, points in drawn for _, one in points if one.value is not None] + limits
     room = ROOM * (max(values) - min(values)) or 1.0
-    scale = Scale(page.since, page.until, min(values) - room, max(values) + room)
+    # The first week may have begun before the first as-of.
+    first = min([page.since, *(middle(day) for day, _ in drawn[0][1][:1])])
+    scale = Scale(first, page.until, min(values) - room, max(values) + room)
     lines = [axes(scale), *(marked(scale, mark) for mark in page.marks), whiskers(scale, *drawn[0])]
     # The first way is drawn last, on top of the others.
     lines += [
