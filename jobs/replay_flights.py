@@ -30,7 +30,7 @@ def main(until: datetime, fault: str | None, into: Path) -> None:
         landing, planted = settings.environment.landing, (FAULTS[fault], BEGINS) if fault else None
         dates = [RELEASED + WEEK * n for n in range((until.date() - RELEASED) // WEEK + 1)]
         # A day's file is there on the second day after it: its flights have landed, and are in it.
-        replay(
+        steps = replay(
             settings,
             "local",
             lambda day: stage(landing, FIRST, day - timedelta(days=2), planted),
@@ -38,7 +38,7 @@ def main(until: datetime, fault: str | None, into: Path) -> None:
             click.echo,
             not fault,
         )
-        click.echo(report(settings, click.echo))
+        click.echo(report(settings, steps, click.echo))
     except SolventError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(error.exit_code)

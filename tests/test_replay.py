@@ -48,7 +48,7 @@ def test_a_past_is_played_once_and_told_on_a_page(shop: Any, make_order_lines: A
     assert (second.champion, second.retrained, second.monthly_after) == (1, 2, 2)
     assert "7 days ago (every 7 days)" in second.reason
     assert second.champion_after == (2 if second.promoted else 1)
-    page = report(settings, print)
+    page = report(settings, [first, second], print)
     text = page.read_text()
     run = Run(settings, DATES[-1], print)
     assert run.registry.by_alias("shop", CHAMPION).version == second.champion_after
@@ -60,7 +60,7 @@ def test_a_past_is_played_once_and_told_on_a_page(shop: Any, make_order_lines: A
     before = counts()
     assert (before[STEPS], before["retrainings"]) == (2, 2)
     assert replay(settings, "local", arrive, DATES, print) == [first, second]
-    assert report(settings, print).read_text() == text
+    assert report(settings, [first, second], print).read_text() == text
     assert counts() == before
     # All ways predict with the first model in the only week, so each row is scored once.
     scored = run.warehouse.read(predictions_table(settings.project, settings.groups))

@@ -9,8 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple, dataclass
-from datetime import UTC, date, datetime
-from datetime import time as clock
+from datetime import date, datetime
 from functools import reduce
 from itertools import pairwise
 from pathlib import Path
@@ -18,6 +17,7 @@ from pathlib import Path
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from solvent.config.base import midnight
 from solvent.config.expressions import Column
 from solvent.errors import ConfigurationError, RefusedError
 from solvent.evaluation import ALL, DaySums, Evaluation, day_sums, evaluate, lead
@@ -174,7 +174,7 @@ def played_step(run: Run, environment: str, before: Step | None, compare: bool) 
 
 def end_of(run: Run, as_of: date) -> datetime:
     """The end of the prediction times whose labels have had their time to mature at a date."""
-    return datetime.combine(as_of, clock(), UTC) - run.project.windows.maturity
+    return run.project.windows.at(as_of).holdout_end
 
 
 def said(found: Monitored) -> list[str]:
@@ -225,7 +225,7 @@ def labelled_predictions(run: Run, reigns: Sequence[Reign]) -> DataFrame:
         mine = predicted_within(one.since, one.until) & (F.col("model_digest") == version.digest)
         parts.append(run.warehouse.read(predictions_table(run.project, run.settings.groups)).where(mine))
     predictions = reduce(DataFrame.unionByName, parts)
-    since, until = reigns[0].since, datetime.combine(run.as_of, clock(), UTC)
+    since, until = reigns[0].since, midnight(run.as_of)
     labels = labels_of(run.warehouse, run.project, run.pins, since, until)
     labelled = with_labels(predictions, labels, run.project.predicted.key, until)
     return labelled.where(F.col("label_state") == MATURED)
@@ -289,9 +289,8 @@ def marks_of(steps: Sequence[Step]) -> list[Mark]:
     return marks
 
 
-def report(settings: Settings, say: Callable[[str], None]) -> Path:
-    """Writes the page of what was played; scores what the compared ways would have predicted, where that was not done yet."""
-    steps = played(Run(settings, date.min, say).warehouse)
+def report(settings: Settings, steps: Sequence[Step], say: Callable[[str], None]) -> Path:
+    """Writes the page of the steps played; scores what the compared ways would have predicted, where that was not done yet."""
     run = Run(settings, steps[-1].as_of, say)
     reigns = reigns_of(run, steps)
     metrics = settings.project.evaluation.metrics

@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 from collections.abc import Hashable, Iterable
-from datetime import timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -49,6 +49,13 @@ def duration_text(duration: timedelta) -> str:
 
 
 Duration = Annotated[timedelta, BeforeValidator(to_duration), PlainSerializer(duration_text)]
+
+
+def midnight(day: date) -> datetime:
+    """The start of a day in UTC."""
+    return datetime.combine(day, time(), UTC)
+
+
 # Lists in YAML; strict validation takes no list for a tuple.
 Item = TypeVar("Item")
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from solvent.config.base import Duration, Frozen, Items, closest, digest_of, read_yaml, validated
+from solvent.config.base import Duration, Frozen, Items, closest, digest_of, midnight, read_yaml, validated
 from solvent.config.environment import NAME
 from solvent.config.estimator import Estimator
 from solvent.config.expressions import Column, check_expression, columns_used, parse_columns
@@ -137,7 +137,7 @@ class Windows(Frozen):
 
     def at(self, as_of: date) -> Intervals:
         """The windows seen from a date, which starts at midnight UTC."""
-        end = datetime.combine(as_of, time(), UTC) - self.maturity
+        end = midnight(as_of) - self.maturity
         return Intervals(train_start=end - self.holdout - self.train, holdout_start=end - self.holdout, holdout_end=end)
 
 

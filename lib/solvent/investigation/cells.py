@@ -19,7 +19,7 @@ from pyspark.sql import functions as F
 
 from solvent.evaluation.memberships import slice_value
 from solvent.evaluation.metrics import Kind
-from solvent.evaluation.tallies import LOG_LOSS_EPSILON
+from solvent.evaluation.tallies import log_loss_of
 from solvent.features import Feature
 from solvent.features.profile import Reference, cell_of
 
@@ -54,7 +54,7 @@ def loss_of(kind: Kind) -> Expression:
     if kind == "regression":
         return F.pow(prediction - label, 2)
     probability = F.when(label == 1.0, prediction).otherwise(F.lit(1.0) - prediction)
-    return -F.log(F.greatest(F.lit(LOG_LOSS_EPSILON), F.least(probability, F.lit(1.0 - LOG_LOSS_EPSILON))))
+    return log_loss_of(probability)
 
 
 def cell_sums(

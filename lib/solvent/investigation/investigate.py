@@ -12,6 +12,7 @@ from pyspark.sql import Column as Expression
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from solvent.config.base import midnight
 from solvent.config.model import Project
 from solvent.errors import EvaluationError
 from solvent.evaluation import ALL
@@ -25,7 +26,7 @@ from solvent.investigation.cells import FEATURE, PREDICTION, cell_sums, splits_o
 from solvent.investigation.changes import Change, changes
 from solvent.investigation.investigation import OPENED, Investigation, investigation_id
 from solvent.investigation.periods import Part
-from solvent.investigation.rows import Span, around, midnight, rows_around, scope_of
+from solvent.investigation.rows import Span, around, rows_around, scope_of
 from solvent.investigation.wording import place, said
 from solvent.monitoring import Monitored
 from solvent.monitoring.deviation import Finding, Stream

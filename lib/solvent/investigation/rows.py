@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from functools import reduce
 
 from pyspark.sql import Column as Expression
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from solvent.config.base import midnight
 from solvent.config.model import Project
 from solvent.evaluation import ALL
 from solvent.evaluation.memberships import quoted, slice_value
@@ -90,11 +91,6 @@ def rows_around(
         before = holdout().where(predicted_within(last - timedelta(days=lacking), last))
         rows = rows.unionByName(before.select(*columns))
     return rows.withColumn("loss", loss_of(project.model.kind))
-
-
-def midnight(day: date) -> datetime:
-    """The start of a day in UTC."""
-    return datetime.combine(day, time(), UTC)
 
 
 def served(

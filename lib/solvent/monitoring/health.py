@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime
 from typing import Any
 
 from pyspark.sql import functions as F
 
+from solvent.config.base import midnight
 from solvent.config.expressions import Column
 from solvent.config.model import ALWAYS_KNOWN, Project
 from solvent.monitoring.findings import WHOSE, append_once, whose
@@ -132,7 +133,7 @@ def newest_event(warehouse: Warehouse, project: Project, pin: Pin, batch: str, a
         return None
     rows = warehouse.read(source_table(pin.source), pin.version).where(F.col(BATCH) == batch)
     times = with_times(rows.select(*(column.name for column in source.columns)), source)
-    known = times.where(F.col("available_time") < F.lit(datetime.combine(as_of, time(), UTC)))
+    known = times.where(F.col("available_time") < F.lit(midnight(as_of)))
     newest: str | None = known.agg(F.date_format(F.max("event_time"), UTC_TEXT)).collect()[0][0]
     return newest
 
@@ -141,5 +142,5 @@ def hours_until(as_of: date, moment: str | None) -> float | None:
     """Hours from a time to the start of a date, both in UTC."""
     if moment is None:
         return None
-    start = datetime.combine(as_of, time(), UTC)
+    start = midnight(as_of)
     return round((start - datetime.fromisoformat(moment)).total_seconds() / 3600, 2)

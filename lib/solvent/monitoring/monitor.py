@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import NamedTuple
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from solvent.config.base import midnight
 from solvent.config.expressions import Column
 from solvent.config.model import Project
 from solvent.evaluation.metrics import DESCRIPTIVE
@@ -153,7 +154,7 @@ def monitor(
     if holdout is not None:
         reference = measured_windows(holdout, kind, project.evaluation, key)
         append_changed(warehouse, version, REFERENCE, as_of, reference, before)
-    end = datetime.combine(as_of, time(), UTC)
+    end = midnight(as_of)
     last = end - project.windows.maturity
     since = measured_until(before, last) - project.monitoring.look_back
     recent = predictions.where(predicted_within(since, end))
@@ -184,7 +185,7 @@ def reference_measured(warehouse: Warehouse, version: ModelVersion) -> bool:
 def measured_until(measured: Mapping[Position, Figure], last: datetime) -> datetime:
     """The end of what was measured of a life, so that no day is left out however seldom it is looked at; 1970 before the first time."""
     ends = [window + timedelta(days=1) for phase, window, *_ in measured if phase == LIFE]
-    return min(last, datetime.combine(max(ends), time(), UTC)) if ends else datetime(1970, 2, 1, tzinfo=UTC)
+    return min(last, midnight(max(ends))) if ends else datetime(1970, 2, 1, tzinfo=UTC)
 
 
 def labels_of(

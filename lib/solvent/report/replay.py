@@ -10,7 +10,7 @@ from markupsafe import Markup, escape
 
 from solvent.evaluation import Lead, Measurement
 from solvent.report.page import style, templates_of_pages
-from solvent.report.timeline import BOTTOM, HEIGHT, ROOM, TOP, WIDTH, Scale, axes, line
+from solvent.report.timeline import BOTTOM, HEIGHT, TOP, Scale, axes, line, picture
 
 
 @dataclass(frozen=True)
@@ -89,18 +89,15 @@ def weekly(metric: str, page: ReplayPage) -> Markup:
     drawn = [(way.role, [(day, one) for day, one in way.points[metric] if one.value is not None]) for way in page.ways]
     limits = [limit for _, one in drawn[0][1] for limit in (one.low, one.high) if limit is not None]
     values = [one.value for _, points in drawn for _, one in points if one.value is not None] + limits
-    room = ROOM * (max(values) - min(values)) or 1.0
     # The first week may have begun before the first as-of.
     first = min([page.since, *(middle(day) for day, _ in drawn[0][1][:1])])
-    scale = Scale(first, page.until, min(values) - room, max(values) + room)
+    scale = Scale.over(first, page.until, values)
     lines = [axes(scale), *(marked(scale, mark) for mark in page.marks), whiskers(scale, *drawn[0])]
     # The first way is drawn last, on top of the others.
     lines += [
         line(scale, [(middle(day), one.value, True) for day, one in points], role) for role, points in reversed(drawn)
     ]
-    return Markup(  # noqa: S704 (every text in it is escaped)
-        f'<svg class="chart wide" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(metric)} by week">{"".join(lines)}</svg>'
-    )
+    return picture(f"{metric} by week", lines)
 
 
 def middle(monday: date) -> date:

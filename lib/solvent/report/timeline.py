@@ -28,6 +28,13 @@ class Scale:
     low: float
     high: float
 
+    @classmethod
+    def over(cls, first: date, last: date, values: Sequence[float]) -> Scale:
+        """The days of a span, and values with some room above and below."""
+        low, high = min(values), max(values)
+        room = ROOM * (high - low) or 1.0
+        return cls(first, last, low - room, high + room)
+
     def across(self, day: date, within: float = 0.5) -> float:
         """The place of a day; of its start with 0, of its end with 1."""
         share = ((day - self.first).days + within) / ((self.last - self.first).days + 1)
@@ -53,14 +60,17 @@ def timeline(
         alarm: The day of the alarm.
     """
     values = [value for _, value, _ in series if value is not None] + [expected.mean, expected.low, expected.high]
-    low, high = min(values), max(values)
-    room = ROOM * (high - low) or 1.0
-    scale = Scale(series[0][0], max(series[-1][0], alarm), low - room, high + room)
+    scale = Scale.over(series[0][0], max(series[-1][0], alarm), values)
     lines = [axes(scale), expectation(scale, expected), change(scale, change_low, change_high, alarm)]
     for judged, role in ((False, "baseline"), (True, "challenger")):
         lines.append(line(scale, [one for one in series if one[2] == judged], role))
+    return picture(f"{title} by day", lines)
+
+
+def picture(title: str, lines: Sequence[str]) -> Markup:
+    """Lines as a picture."""
     return Markup(  # noqa: S704 (every text in it is escaped)
-        f'<svg class="chart wide" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)} by day">{"".join(lines)}</svg>'
+        f'<svg class="chart wide" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}">{"".join(lines)}</svg>'
     )
 
 

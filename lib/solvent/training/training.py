@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime
 from typing import Any
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from solvent.config.base import digest_of
+from solvent.config.base import digest_of, midnight
 from solvent.config.estimator import Estimator
 from solvent.config.model import Intervals, Project
 from solvent.errors import EvaluationError, TrainingError
@@ -60,7 +60,7 @@ class Training:
     @property
     def seen_from(self) -> datetime:
         """The moment of the as-of."""
-        return datetime.combine(self.as_of, time(), UTC)
+        return midnight(self.as_of)
 
     @property
     def key(self) -> str:
