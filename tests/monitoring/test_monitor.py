@@ -87,7 +87,7 @@ def test_before_the_turn_nothing_deviates_and_running_again_adds_nothing(living:
     # What is bought has not changed, only what is known of the customers: the shop is as old as its history.
     drifting = [one.feature for one in found.drifts if one.psi > one.noise]
     assert drifting.count("order_amount") + drifting.count("region") <= 1
-    (model,) = living.run().warehouse.read(MODEL_HEALTH).collect()
+    (model,) = living.run().warehouse.read(MODEL_HEALTH).where("model = 'shop'").collect()
     assert (model["trained"], model["age_days"], model["rows"]) == (date(2024, 3, 1), 12, 42 * 30)
     assert model["rows_per_second"] == model["rows"] / model["seconds"]
     before = counts(living)
