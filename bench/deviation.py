@@ -142,7 +142,9 @@ def simulate_years(world: World, reference: int, change: str | None, years: int,
 
 def ours(years: Floats, reference: int, streams: int, tolerances: Mapping[str, float] = NO_TOLERANCE) -> Floats:
     """Per year, stream and day the log e-value in units of the one that raises an alarm."""
-    rows = years[:, :streams].reshape(-1, years.shape[2])
+    whole = years[:, :OVERALL]
+    parts = [whole, *(years[:, row : row + OVERALL] - whole for row in range(OVERALL, streams, OVERALL))]
+    rows = np.concatenate(parts, axis=1).reshape(-1, years.shape[2])
     metrics = [stream.metric for stream in STREAMS[:streams]] * len(years)
     evidence = gather(metrics, rows[:, :reference], rows[:, reference:], tolerances)
     log_e = np.array([one.detector for one in evidence]).reshape(len(years), streams, DAYS) - math.log(365)

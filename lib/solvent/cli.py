@@ -253,8 +253,9 @@ def monitor_command(ctx: click.Context, project: str, environment: str, which: s
     for one in deviating:
         since = found.life[one.change.window] if one.change is not None else "?"
         expected = f"{one.expected.mean:.4f} [{one.expected.low:.4f}, {one.expected.high:.4f}]"
-        place = f"{one.stream.metric} on {one.stream.slice} {one.stream.slice_value}"
-        click.echo(f"  {place} deviates since {since}: {one.observed:.4f}, expected {expected}")
+        click.echo(
+            f"  {one.stream.metric} of {one.stream.rows} deviates since {since}: {one.observed:.4f}, expected {expected}"
+        )
     click.echo(
         f"{len(deviating)} of {len(verdict.findings)} metrics and slices deviate (false alarms in at most "
         f"{verdict.false_alarm_rate:.0%} of years); {len(verdict.unjudged)} have too few days to judge"

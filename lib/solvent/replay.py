@@ -180,7 +180,7 @@ def end_of(run: Run, as_of: date) -> datetime:
 def said(found: Monitored) -> list[str]:
     """What deviates, in words."""
     return [
-        f"{one.stream.metric} on {one.stream.slice} {one.stream.slice_value}: {one.observed:.4f} since "
+        f"{one.stream.metric} of {one.stream.rows}: {one.observed:.4f} since "
         f"{found.life[one.change.window]}, expected {one.expected.low:.4f} to {one.expected.high:.4f}; alarm {found.life[one.alarm]}"
         for one in found.verdict.findings
         if one.deviates and one.change is not None and one.alarm is not None

@@ -24,7 +24,7 @@ from solvent.monitoring.detector import (
     ranks,
     serial_correlation,
 )
-from solvent.monitoring.deviation import Finding, Stream, adjusted, expected, judge, shares
+from solvent.monitoring.deviation import Finding, Stream, adjusted, against_whole, expected, judge, shares
 
 AUC, LOG_LOSS, BIAS = Stream("auc"), Stream("log_loss"), Stream("prediction_bias")
 REFERENCE, YEAR, CHANGE = 45, 365, 120
@@ -282,6 +282,26 @@ def test_the_overall_slice_has_half_of_the_weight():
     streams = [AUC, LOG_LOSS, *(Stream("auc", "origin", value) for value in ("EWR", "JFK", "LGA", "ISP"))]
     assert shares(streams).tolist() == [0.25, 0.25, 0.125, 0.125, 0.125, 0.125]
     assert shares(streams[:2]).tolist() == shares(streams[2:4]).tolist() == [0.5, 0.5]
+
+
+def test_a_slice_that_does_not_go_along_with_the_whole_is_found_though_its_values_are_usual():
+    storm, part = days(1, REFERENCE + YEAR, spread=0.2), Stream("log_loss", "carrier", "UA")
+    rows = {LOG_LOSS: storm, part: shifted(storm + days(2, REFERENCE + YEAR, 0.1, 0.03), 0.05)}
+    live = {stream: row[REFERENCE:].tolist() for stream, row in rows.items()}
+    before = {stream: row[:REFERENCE].tolist() for stream, row in rows.items()}
+    assert not judge({part: live[part]}, {part: before[part]}).findings[0].deviates
+    whole, own = judge(live, before).findings
+    assert (whole.deviates, own.deviates) == (False, True)
+    assert CHANGE <= own.alarm <= CHANGE + 20
+    assert (own.expected.mean, own.observed) == (pytest.approx(0.1, abs=0.02), pytest.approx(0.15, abs=0.02))
+
+
+def test_a_day_on_which_the_whole_has_no_value_has_none_for_its_slices():
+    part = Stream("auc", "origin", "JFK")
+    found = against_whole(
+        {AUC: [0.5, None, 0.75], part: [0.25, 0.5, None], Stream("brier", "origin", "JFK"): [1.0] * 3}
+    )
+    assert list(found.values()) == [[0.5, None, 0.75], [-0.25, None, None], [1.0] * 3]
 
 
 def test_a_stream_without_reference_is_named_and_takes_no_weight():

@@ -29,7 +29,7 @@ from solvent.investigation.periods import Part
 from solvent.investigation.rows import Span, around, rows_around, scope_of
 from solvent.investigation.wording import place, said
 from solvent.monitoring import Monitored
-from solvent.monitoring.deviation import Finding, Stream
+from solvent.monitoring.deviation import Finding, Stream, against_whole
 from solvent.monitoring.findings import WHOSE
 from solvent.monitoring.monitor import DEVIATION_COLUMNS, deviation_row, performance
 from solvent.registry import ModelVersion
@@ -166,14 +166,14 @@ def findings_of(monitored: Monitored) -> list[dict[str, Any]]:
 def series_of(
     warehouse: Warehouse, version: ModelVersion, stream: Stream, first: date, end: date
 ) -> list[tuple[date, float | None, bool]]:
-    """The value of a stream on every day it has one, and whether the day is judged."""
-    place = (stream.slice, stream.slice_value, stream.metric)
-    found = {
-        window: latest.value
-        for (_, window, *where), latest in performance(warehouse, version).items()
-        if tuple(where) == place and window < end
-    }
-    return [(window, value, window >= first) for window, value in sorted(found.items())]
+    """The value of a stream, as it is judged, on every day it has one, and whether the day is judged."""
+    found: dict[Stream, dict[date, float | None]] = {stream.whole: {}, stream: {}}
+    for (_, window, slice, value, metric), latest in performance(warehouse, version).items():
+        if (where := Stream(metric, slice, value)) in found and window < end:
+            found[where][window] = latest.value
+    days = sorted(found[stream])
+    values = against_whole({one: [of.get(day) for day in days] for one, of in found.items()})[stream]
+    return [(day, value, day >= first) for day, value in zip(days, values, strict=True)]
 
 
 def examples_of(

@@ -8,6 +8,8 @@ within the first N windows is at most false_alarm_rate N / windows_per_year: the
 monitoring goes on.
 
 - The overall slice has half of the weight, so that more slices do not blunt it.
+- Any other slice is judged by its difference from the whole on the same day: a storm or a season moves both, and what is left is its own.
+  So a slice is found that should have gone along with the whole and did not, though no value of it is unusual in itself.
 - Why not the mean of the streams' e-values, or e-BH, which could gather more: each stream's e-process lives in the filtration of its own
   ranks, and e-processes of different filtrations must not be averaged (Choe & Ramdas (2024), arXiv:2402.09698). p-values may be adjusted.
 
@@ -67,6 +69,16 @@ class Stream:
     slice: str = ALL
     slice_value: str = ALL
 
+    @property
+    def whole(self) -> Stream:
+        """The same metric on all rows."""
+        return Stream(self.metric)
+
+    @property
+    def rows(self) -> str:
+        """What its values are of, in words."""
+        return "all rows" if self.slice == ALL else f"{self.slice} {self.slice_value} less that of all rows"
+
 
 @dataclass(frozen=True)
 class Expectation:
@@ -87,7 +99,7 @@ class Expectation:
 
 @dataclass(frozen=True)
 class Finding:
-    """What is known about one stream.
+    """What is known about one stream; `expected` and `observed` of a slice are differences from the whole.
 
     Attributes:
         stream: Which.
@@ -156,6 +168,7 @@ def judge(
         EvaluationError: If a value, rate or tolerance cannot be used, or streams differ in length.
     """
     require_usable(streams, references, false_alarm_rate, tolerances)
+    streams, references = against_whole(streams), against_whole(references)
     unjudged = {stream: reason for stream in streams if (reason := too_little(references.get(stream, ())))}
     judged = [stream for stream in streams if stream not in unjudged]
     windows = max(map(len, streams.values()), default=0)
@@ -185,7 +198,7 @@ def require_usable(
         raise EvaluationError(
             f"false_alarm_rate is {false_alarm_rate:g}; it is a probability between 0 and 1, such as 0.05"
         )
-    if len(set(map(len, streams.values()))) > 1:
+    if any(len(set(map(len, values.values()))) > 1 for values in (streams, references)):
         raise EvaluationError("the streams have different numbers of windows; give None for a window without a value")
     for metric, tolerance in tolerances.items():
         if not 0.0 <= tolerance < math.inf:
@@ -202,6 +215,19 @@ def require_usable(
                 raise EvaluationError(
                     f"{stream.metric} of {stream.slice}={stream.slice_value} has a value that is not a finite number; give None"
                 )
+
+
+def against_whole(streams: Mapping[Stream, Values]) -> dict[Stream, Values]:
+    """Slices by their difference from the whole, window by window; those whose whole is not among the streams as they are."""
+    return {
+        stream: values
+        if stream == stream.whole or stream.whole not in streams
+        else [
+            None if value is None or whole is None else value - whole
+            for value, whole in zip(values, streams[stream.whole], strict=True)
+        ]
+        for stream, values in streams.items()
+    }
 
 
 def too_little(reference: Values) -> str | None:

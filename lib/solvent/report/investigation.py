@@ -35,7 +35,7 @@ def investigation_page(dossier: Dossier, project: Project, environment: str) -> 
         dossier=dossier,
         analysis=dossier.analysis,
         headline=headline,
-        stream=what if stream.slice == ALL else f"{what} of {stream.slice} {stream.slice_value}",
+        stream=what if stream.slice == ALL else f"{what} of {stream.rows}",
         picture=timeline(what, dossier.series, headline.expected, one.change_low, one.change_high, one.alarm),
         kinds=KINDS,
         place=lambda part: place(part, dossier.references),
