@@ -26,8 +26,8 @@ from solvent.errors import ConfigurationError, EvaluationError, FeatureError, Re
 from solvent.evaluation import ALL, DaySums, Evaluation, day_sums, require_known, require_paired
 from solvent.evaluation.metrics import DESCRIPTIVE
 from solvent.features import FeatureGroup, load_groups
-from solvent.features.table import FeatureBuild, build_features, columns_of, declared, read_build
-from solvent.identity import Commit, code_digest, commit_of, environment_facts
+from solvent.features.table import FeatureBuild, build_features, columns_of, declared, feature_code, read_build
+from solvent.identity import Commit, code_digest, combined, commit_of, environment_facts, function_digests, java_of
 from solvent.ingest import Batch, ingest
 from solvent.investigation import (
     RESOLVED,
@@ -49,7 +49,7 @@ from solvent.scoring import Interval, ScoreBatch, batches, predictions_table, sc
 from solvent.session import at_once, session
 from solvent.tables.sources import Pin, source_pins
 from solvent.tables.warehouse import Warehouse
-from solvent.training import Inputs, Training, evaluation_of, predict, train, written
+from solvent.training import Inputs, Training, evaluation_of, learned_by, predict, train, written
 
 BASELINE = "baseline"
 
@@ -179,6 +179,13 @@ class Run:
         return code_digest("solvent", self.project.project)
 
     @cached_property
+    def functions(self) -> dict[str, str]:
+        """Digests of the functions that shape features and models, by import path."""
+        estimators = (self.project.model, self.project.baseline)
+        learning = dict.fromkeys(name for one in estimators for name in learned_by(one))
+        return {**feature_code(self.settings.groups), **function_digests(list(learning))}
+
+    @cached_property
     def commit(self) -> Commit:
         """Where the code comes from."""
         return commit_of(self.settings.root)
@@ -186,7 +193,7 @@ class Run:
     @cached_property
     def facts(self) -> dict[str, str]:
         """The environment, as manifests tell it."""
-        return environment_facts(self.spark, self.settings.root)
+        return environment_facts(java_of(self.spark), self.settings.root)
 
     @cached_property
     def pins(self) -> tuple[Pin, ...]:
@@ -213,10 +220,10 @@ class Run:
     @cached_property
     def build(self) -> FeatureBuild:
         """The features of this run's as-of."""
-        pins = self.pins
+        pins, code = self.pins, combined(feature_code(self.settings.groups))
         with self.step("features") as say:
             build, made = build_features(
-                self.warehouse, self.project, self.settings.groups, pins, self.as_of, self.code, self.force
+                self.warehouse, self.project, self.settings.groups, pins, self.as_of, code, self.force
             )
             say(f"{'built' if made else 'there already:'} {build.rows:,} rows in {build.table} version {build.version}")
         return build
@@ -241,6 +248,7 @@ class Run:
             pins=pins,
             as_of=as_of,
             code=self.code,
+            functions=self.functions,
             commit=self.commit,
             environment=self.facts,
         )

@@ -23,7 +23,7 @@ from solvent.config.model import Project
 from solvent.errors import IntegrityError, SolventError
 from solvent.features import load_groups
 from solvent.features.table import columns_of, content_digest, declared, featured
-from solvent.identity import Commit, Manifest, code_digest, environment_facts
+from solvent.identity import Commit, Manifest, code_digest, environment_facts, java_of
 from solvent.registry import ModelVersion, Registry
 from solvent.session import SPARK_ERRORS, cause
 from solvent.tables.sources import Pin, read_source, verified_content
@@ -69,7 +69,7 @@ def reproduce(
     project = Project.model_validate(manifest["configuration"]["resolved"])
     warehouse = Warehouse(spark, environment.tables, project.project)
     yield compared("code", manifest["code"], present_code(manifest))
-    here = environment_facts(spark, root)
+    here = environment_facts(java_of(spark), root)
     yield environment_finding(manifest["environment"], here)
     pins = tuple(Pin(**pin) for pin in manifest["pins"])
     inputs = list(input_findings(warehouse, project, pins))
@@ -159,6 +159,7 @@ def training_again(
         pins=pins,
         as_of=as_of,
         code=manifest["code"],
+        functions=manifest.functions,
         commit=Commit(commit["hash"], commit["branch"], commit["dirty"]),
         environment=here,
     )

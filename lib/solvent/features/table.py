@@ -22,6 +22,7 @@ from solvent.config.model import ALWAYS_KNOWN, Intervals, Project
 from solvent.errors import FeatureError
 from solvent.features.build import build
 from solvent.features.group import Feature, FeatureGroup
+from solvent.identity import function_digests
 from solvent.tables.digest import content_of, declarations
 from solvent.tables.sources import Pin, read_source
 from solvent.tables.warehouse import Warehouse
@@ -55,6 +56,7 @@ RESERVED = frozenset(
 )
 # What shapes features; a change elsewhere in model.yml leaves a build as it is.
 SECTIONS = ("project", "sources", "prediction", "features", "windows")
+SHAPED_BY = "solvent.features.table.featured"
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,11 @@ class FeatureBuild:
             "rows": self.rows,
             "digest": self.digest,
         }
+
+
+def feature_code(groups: Sequence[FeatureGroup]) -> dict[str, str]:
+    """Import path -> digest of the functions that shape features: the groups', and what puts them together."""
+    return function_digests([*(group.name for group in groups), SHAPED_BY])
 
 
 def build_name(project: Project, pins: Sequence[Pin], as_of: date, code: str) -> str:
@@ -241,7 +248,7 @@ def build_features(
         groups: Its feature groups.
         pins: The versions of the sources to read.
         as_of: The date the windows are relative to.
-        code: Digest of the code.
+        code: Digest of the functions of feature_code.
         force: Compute it again, and compare with what is there.
 
     Returns:

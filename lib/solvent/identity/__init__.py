@@ -1,7 +1,8 @@
 """Who made a model, from what, with what: commit, code, environment, manifest, and digest."""
 
 from solvent.identity.code import Commit, code_digest, commit_of, package_folder
-from solvent.identity.environment import environment_facts
+from solvent.identity.environment import environment_facts, java_here, java_of
+from solvent.identity.functions import combined, function_digests
 from solvent.identity.manifest import FORMAT, Manifest, parse_manifest
 from solvent.identity.model_digest import model_digest
 
@@ -10,8 +11,12 @@ __all__ = [
     "Commit",
     "Manifest",
     "code_digest",
+    "combined",
     "commit_of",
     "environment_facts",
+    "function_digests",
+    "java_here",
+    "java_of",
     "model_digest",
     "package_folder",
     "parse_manifest",

@@ -3,34 +3,61 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import platform
+import shutil
+import subprocess
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
+from solvent.errors import ConfigurationError
 from solvent.session import RESULT_SETTINGS
 
 LIBRARIES = ("pyspark", "delta-spark", "mlflow", "numpy", "solvent")
 
 
-def environment_facts(spark: SparkSession, root: Path) -> dict[str, str]:
-    """Versions and platform, by name; "lock" is the SHA-256 of requirements.lock, "none" where there is no such file."""
-    java = spark.range(1).select(
-        *(
-            F.expr(f"reflect('java.lang.System', 'getProperty', '{name}')").alias(name.replace(".", "_"))
-            for name in ("java.version", "os.name", "os.arch")
-        )
-    )
-    found = java.collect()[0]
+JAVA = {"java.version": "java", "os.name": "os", "os.arch": "cpu"}
+
+
+def environment_facts(java: Mapping[str, str], root: Path) -> dict[str, str]:
+    """Versions and platform, by name; "lock" is the SHA-256 of requirements.lock, "none" where there is no such file.
+
+    Args:
+        java: What java_of or java_here says.
+        root: The folder that holds requirements.lock.
+    """
     lock = root / "requirements.lock"
     return {
         "python": platform.python_version(),
         **{library: version(library) for library in LIBRARIES},
-        "java": found["java_version"],
-        "os": found["os_name"],
-        "cpu": found["os_arch"],
+        **java,
         "lock": hashlib.sha256(lock.read_bytes()).hexdigest() if lock.is_file() else "none",
-        **{name: str(spark.conf.get(name)) for name in RESULT_SETTINGS},
+        **RESULT_SETTINGS,
     }
+
+
+def java_of(spark: SparkSession) -> dict[str, str]:
+    """Java and platform of a session's driver."""
+    properties = [F.expr(f"reflect('java.lang.System', 'getProperty', '{name}')").alias(JAVA[name]) for name in JAVA]
+    return {str(name): str(value) for name, value in spark.range(1).select(*properties).collect()[0].asDict().items()}
+
+
+def java_here() -> dict[str, str]:
+    """The same of the Java that a session started here would have.
+
+    Raises:
+        ConfigurationError: If there is none.
+    """
+    home = os.environ.get("JAVA_HOME")
+    java = shutil.which("java", path=f"{home}/bin" if home else None)
+    if java is None:
+        raise ConfigurationError("there is no Java on PATH or in JAVA_HOME; install a Java 17 runtime")
+    # It writes the settings to stderr.
+    command = [java, "-XshowSettings:properties", "-version"]
+    said = subprocess.run(command, capture_output=True, text=True, check=False).stderr  # noqa: S603 (a Java)
+    found = {name.strip(): value for name, _, value in (line.partition(" = ") for line in said.splitlines())}
+    return {JAVA[name]: found.get(name, "unknown") for name in JAVA}

@@ -21,8 +21,8 @@ FORMAT = 1
 class Manifest:
     """A manifest; `document` is JSON values, read by section.
 
-    Sections: format, project, model, as_of, windows, commit, configuration, code, pins, features, estimator, search, layout, training,
-    holdout, environment, model_digest, predictions_digest, metrics, parent.
+    Sections: format, project, model, as_of, windows, commit, configuration, code, functions, pins, features, estimator, search, layout,
+    training, holdout, environment, model_digest, predictions_digest, metrics, parent.
     """
 
     document: Mapping[str, Any]
@@ -41,6 +41,12 @@ class Manifest:
     def search(self) -> Mapping[str, Any] | None:
         """How the estimator's parameters were chosen; None where they were written down, as in all manifests before there was a search."""
         found: Mapping[str, Any] | None = self.document.get("search")
+        return found
+
+    @property
+    def functions(self) -> Mapping[str, str]:
+        """Import path -> digest of the functions that shaped it; none in manifests from before they were told."""
+        found: Mapping[str, str] = self.document.get("functions", {})
         return found
 
     def __getitem__(self, section: str) -> Any:

@@ -4,7 +4,7 @@ from solvent.training.fit import Inputs, fit, predict
 from solvent.training.layout import canonical_layout
 from solvent.training.search import SearchResult, search, written
 from solvent.training.train import evaluation_of, require_inputs, score_holdout, searched, train
-from solvent.training.training import Training
+from solvent.training.training import Training, learned_by, training_key
 
 __all__ = [
     "Inputs",
@@ -13,11 +13,13 @@ __all__ = [
     "canonical_layout",
     "evaluation_of",
     "fit",
+    "learned_by",
     "predict",
     "require_inputs",
     "score_holdout",
     "search",
     "searched",
     "train",
+    "training_key",
     "written",
 ]

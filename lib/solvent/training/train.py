@@ -225,6 +225,7 @@ def manifest_of(fitted: Fitted, digest: str, ancestor: str | None) -> Manifest:
             "commit": {"hash": training.commit.hash, "branch": training.commit.branch, "dirty": training.commit.dirty},
             "configuration": {"digest": project.digest(), "resolved": project.resolved()},
             "code": training.code,
+            "functions": dict(training.functions),
             "pins": [pin.document() for pin in training.pins],
             "features": dict(training.build),
             "estimator": {**fitted.estimator.model_dump(mode="json"), "inputs": list(training.inputs.names)},

@@ -19,6 +19,54 @@ from solvent.identity import Commit
 from solvent.tables.sources import Pin
 from solvent.training.fit import Inputs
 
+# What takes rows to a model, and what searches its parameters; the windows are a part of the key themselves.
+LEARNED_BY = ("solvent.training.fit.fit", "solvent.training.training.Training.train_rows")
+SEARCHED_BY = "solvent.training.search.search"
+
+
+def learned_by(estimator: Estimator) -> tuple[str, ...]:
+    """The functions that take the rows of a build to the model."""
+    return LEARNED_BY if estimator.search is None else (*LEARNED_BY, SEARCHED_BY)
+
+
+def training_key(
+    project: Project,
+    name: str,
+    estimator: Estimator,
+    features: str,
+    types: Mapping[str, str],
+    as_of: date,
+    functions: Mapping[str, str],
+    environment: Mapping[str, str],
+) -> str:
+    """The digest of what a training is made from; it needs neither Spark nor rows.
+
+    Args:
+        project: The configuration.
+        name: The registered model's name.
+        estimator: What is learned.
+        features: Digest of the content of the feature build.
+        types: Feature column -> type.
+        as_of: The date the windows are relative to.
+        functions: Import path -> digest of functions, those of learned_by among them.
+        environment: What it runs with.
+    """
+    # Metrics at a threshold decide between candidates, but do not shape a model without a search.
+    threshold = {"threshold": project.evaluation.threshold} if estimator.search is not None else {}
+    return digest_of(
+        {
+            **threshold,
+            "name": name,
+            "estimator": estimator.model_dump(mode="json"),
+            "features": features,
+            "inputs": list(Inputs.of(types).names),
+            "as_of": as_of.isoformat(),
+            "windows": project.windows.at(as_of).model_dump(mode="json"),
+            "code": {path: functions[path] for path in learned_by(estimator)},
+            "environment": dict(environment),
+        }
+    )
+
 
 @dataclass(frozen=True)
 class Training:
@@ -35,6 +83,7 @@ class Training:
         pins: What it was built from.
         as_of: The date the windows are relative to.
         code: Digest of the code.
+        functions: Import path -> digest of the functions that shape the model, those of its features included.
         commit: Where the code came from.
         environment: What it runs with.
     """
@@ -49,6 +98,7 @@ class Training:
     pins: Sequence[Pin]
     as_of: date
     code: str
+    functions: Mapping[str, str]
     commit: Commit
     environment: Mapping[str, str]
 
@@ -65,20 +115,9 @@ class Training:
     @property
     def key(self) -> str:
         """The digest that names the training."""
-        # Metrics at a threshold decide between candidates, but do not shape a model without a search.
-        threshold = {"threshold": self.project.evaluation.threshold} if self.estimator.search is not None else {}
-        return digest_of(
-            {
-                **threshold,
-                "name": self.name,
-                "estimator": self.estimator.model_dump(mode="json"),
-                "features": self.build["digest"],
-                "inputs": list(self.inputs.names),
-                "as_of": self.as_of.isoformat(),
-                "windows": self.project.digest("windows"),
-                "code": self.code,
-                "environment": dict(self.environment),
-            }
+        features, types = str(self.build["digest"]), self.types
+        return training_key(
+            self.project, self.name, self.estimator, features, types, self.as_of, self.functions, self.environment
         )
 
     @property
