@@ -296,6 +296,18 @@ def test_a_slice_that_does_not_go_along_with_the_whole_is_found_though_its_value
     assert (own.expected.mean, own.observed) == (pytest.approx(0.1, abs=0.02), pytest.approx(0.15, abs=0.02))
 
 
+def test_a_label_rate_is_judged_on_slices_in_both_directions_and_never_of_the_whole():
+    whole, part = Stream("log_label_rate"), Stream("log_label_rate", "carrier", "UA")
+    for by in (-1.0, 1.0):
+        season = shifted(days(1, REFERENCE + YEAR, -2.0, 0.3), by)
+        rows = {whole: season, part: shifted(season + days(2, REFERENCE + YEAR, 0.0, 0.4), by, 200)}
+        live = {stream: row[REFERENCE:].tolist() for stream, row in rows.items()}
+        (found,) = judge(live, {stream: row[:REFERENCE].tolist() for stream, row in rows.items()}).findings
+        assert found.stream == part
+        assert found.direction == ("higher" if by > 0 else "lower")
+        assert 200 <= found.alarm <= 212
+
+
 def test_a_day_on_which_the_whole_has_no_value_has_none_for_its_slices():
     part = Stream("auc", "origin", "JFK")
     found = against_whole(

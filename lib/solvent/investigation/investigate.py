@@ -31,7 +31,7 @@ from solvent.investigation.wording import place, said
 from solvent.monitoring import Monitored
 from solvent.monitoring.deviation import Finding, Stream, against_whole
 from solvent.monitoring.findings import WHOSE
-from solvent.monitoring.monitor import DEVIATION_COLUMNS, deviation_row, performance
+from solvent.monitoring.monitor import DEVIATION_COLUMNS, deviation_row, performance, stream_of, value_of
 from solvent.registry import ModelVersion
 from solvent.tables.sources import Pin
 from solvent.tables.warehouse import Warehouse
@@ -169,8 +169,8 @@ def series_of(
     """The value of a stream, as it is judged, on every day it has one, and whether the day is judged."""
     found: dict[Stream, dict[date, float | None]] = {stream.whole: {}, stream: {}}
     for (_, window, slice, value, metric), latest in performance(warehouse, version).items():
-        if (where := Stream(metric, slice, value)) in found and window < end:
-            found[where][window] = latest.value
+        if (where := stream_of(metric, slice, value)) in found and window < end:
+            found[where][window] = value_of(where, latest)
     days = sorted(found[stream])
     values = against_whole({one: [of.get(day) for day in days] for one, of in found.items()})[stream]
     return [(day, value, day >= first) for day, value in zip(days, values, strict=True)]

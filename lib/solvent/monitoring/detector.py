@@ -39,6 +39,8 @@ from solvent.evaluation.metrics import SIGNED
 
 Floats = NDArray[np.float64]
 
+# Log of the label rate of a slice value: no metric of the model, but labels that stop being labels leave every metric looking usual.
+LABEL_RATE = "log_label_rate"
 # Shifts bet on, in standard deviations of a whitened window.
 SHIFTS = np.array([0.5, 1.0, 1.5, 2.0, 3.0])
 # Windows so far apart share no storm: half of their mean squared difference is the variance.
@@ -77,8 +79,8 @@ class ChangePoint:
 
 
 def directions(metric: str) -> tuple[float, ...]:
-    """The signs that turn a metric into badness: both for a signed metric, of which either side is bad."""
-    return (1.0, -1.0) if metric in SIGNED else (badness(metric, 1.0),)
+    """The signs that turn a metric into badness: both for a signed metric and the label rate, of which either side is bad."""
+    return (1.0, -1.0) if metric in SIGNED or metric == LABEL_RATE else (badness(metric, 1.0),)
 
 
 def gather(metrics: Sequence[str], before: Floats, after: Floats, tolerances: Mapping[str, float]) -> list[Evidence]:

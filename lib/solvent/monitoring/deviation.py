@@ -10,6 +10,8 @@ monitoring goes on.
 - The overall slice has half of the weight, so that more slices do not blunt it.
 - Any other slice is judged by its difference from the whole on the same day: a storm or a season moves both, and what is left is its own.
   So a slice is found that should have gone along with the whole and did not, though no value of it is unusual in itself.
+- Beside the metrics of the model, the label rate of every other slice is judged, in logarithms, as a ratio to that of all rows. Where
+  labels go wrong (all of a carrier's become 0), ranking metrics have no value, and the others look better than ever.
 - Why not the mean of the streams' e-values, or e-BH, which could gather more: each stream's e-process lives in the filtration of its own
   ranks, and e-processes of different filtrations must not be averaged (Choe & Ramdas (2024), arXiv:2402.09698). p-values may be adjusted.
 
@@ -46,6 +48,7 @@ from solvent.evaluation import ALL
 from solvent.evaluation.metrics import DESCRIPTIVE
 from solvent.monitoring.detector import (
     CONFIDENCE,
+    LABEL_RATE,
     ChangePoint,
     Evidence,
     Floats,
@@ -168,7 +171,7 @@ def judge(
         EvaluationError: If a value, rate or tolerance cannot be used, or streams differ in length.
     """
     require_usable(streams, references, false_alarm_rate, tolerances)
-    streams, references = against_whole(streams), against_whole(references)
+    streams, references = without_descriptive(against_whole(streams)), against_whole(references)
     unjudged = {stream: reason for stream in streams if (reason := too_little(references.get(stream, ())))}
     judged = [stream for stream in streams if stream not in unjudged]
     windows = max(map(len, streams.values()), default=0)
@@ -228,6 +231,11 @@ def against_whole(streams: Mapping[Stream, Values]) -> dict[Stream, Values]:
         ]
         for stream, values in streams.items()
     }
+
+
+def without_descriptive(streams: Mapping[Stream, Values]) -> dict[Stream, Values]:
+    """All but the label rate of the whole, whose seasons are no deviation."""
+    return {stream: values for stream, values in streams.items() if stream != Stream(LABEL_RATE)}
 
 
 def too_little(reference: Values) -> str | None:

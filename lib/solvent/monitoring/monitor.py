@@ -7,6 +7,7 @@ expect. What deviates is decided by `deviation.judge` over all windows of the li
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -20,6 +21,7 @@ from solvent.config.expressions import Column
 from solvent.config.model import Project
 from solvent.evaluation.metrics import DESCRIPTIVE
 from solvent.features.table import labelled_rows, predicted_within
+from solvent.monitoring.detector import LABEL_RATE
 from solvent.monitoring.deviation import Finding, Stream, Verdict, judge
 from solvent.monitoring.drift import Drift, append_drift
 from solvent.monitoring.findings import WHOSE, append_once, whose
@@ -32,6 +34,7 @@ from solvent.tables.warehouse import Warehouse
 
 PERFORMANCE, COVERAGE, DEVIATIONS = "performance", "label_coverage", "deviations"
 REFERENCE, LIFE = "reference", "life"
+POSITIVE_RATE = "positive_rate"
 PERFORMANCE_COLUMNS = (
     *WHOSE,
     Column("phase", "STRING"),
@@ -262,10 +265,11 @@ def judged(
     reference: dict[tuple[Stream, date], float | None] = {}
     life: dict[tuple[Stream, date], float | None] = {}
     for (phase, window, slice, value, metric), latest in measured.items():
-        if metric in settings.judged(project.evaluation.metrics) and metric not in DESCRIPTIVE:
-            usable = latest.value if latest.n >= settings.min_rows else None
+        stream = stream_of(metric, slice, value)
+        if metric in settings.judged(project.evaluation.metrics) and stream.metric not in DESCRIPTIVE:
+            usable = value_of(stream, latest) if latest.n >= settings.min_rows else None
             settled = phase == REFERENCE or (judged_from is not None and window < judged_from)
-            (reference if settled else life)[Stream(metric, slice, value), window] = usable
+            (reference if settled else life)[stream, window] = usable
     days = windows_between(life, last)
     before = windows_between(reference, None)
     # The streams are those of the reference, so that their weights stay the same through the model's life.
@@ -277,6 +281,18 @@ def judged(
         tolerances=settings.tolerances,
     )
     return verdict, days
+
+
+def stream_of(metric: str, slice: str, slice_value: str) -> Stream:
+    """The stream that a measurement is a value of."""
+    return Stream(LABEL_RATE if metric == POSITIVE_RATE else metric, slice, slice_value)
+
+
+def value_of(stream: Stream, figure: Figure) -> float | None:
+    """The value of a stream; half a row of either label is added to a label rate, so that none is infinite."""
+    if stream.metric != LABEL_RATE or figure.value is None:
+        return figure.value
+    return math.log((figure.value * figure.n + 0.5) / (figure.n + 1))
 
 
 def windows_between(values: Mapping[tuple[Stream, date], float | None], last: date | None) -> list[date]:

@@ -28,6 +28,7 @@ WORDS = {
     "calibration_error": "Calibration error",
     "prediction_bias": "Prediction bias",
     "positive_rate": "Positive labels",
+    "log_label_rate": "Label rate (its logarithm)",
     "rmse": "Root mean squared error",
     "mae": "Mean absolute error",
     "r2": "Variance explained (R²)",
