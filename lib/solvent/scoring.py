@@ -203,8 +203,8 @@ def describe(
     batch: str,
 ) -> None:
     """Appends how the features that a model uses, and its predictions, are distributed over the rows of a batch, by day."""
-    used = [feature for feature in declared(groups) if feature.name in manifest["estimator"]["inputs"]]
-    described = [*used, Feature("prediction", "double", "What the model predicts")]
+    described = described_of(groups, manifest)
+    used = described[:-1]
 
     def trained_on() -> DataFrame:
         start = F.lit(manifest["windows"]["holdout_start"]).cast("timestamp")
@@ -213,6 +213,12 @@ def describe(
 
     references = reference_of(warehouse, version.digest, trained_on, described)
     append_profile(warehouse, version.digest, batch, cell_counts(made, references, described))
+
+
+def described_of(groups: Sequence[FeatureGroup], manifest: Manifest) -> list[Feature]:
+    """What is described of a model by day: the features it uses, and last its prediction."""
+    used = [feature for feature in declared(groups) if feature.name in manifest["estimator"]["inputs"]]
+    return [*used, Feature("prediction", "double", "What the model predicts")]
 
 
 def batch_name(version: ModelVersion, interval: Interval) -> str:

@@ -282,6 +282,8 @@ def test_the_overall_slice_has_half_of_the_weight():
     streams = [AUC, LOG_LOSS, *(Stream("auc", "origin", value) for value in ("EWR", "JFK", "LGA", "ISP"))]
     assert shares(streams).tolist() == [0.25, 0.25, 0.125, 0.125, 0.125, 0.125]
     assert shares(streams[:2]).tolist() == shares(streams[2:4]).tolist() == [0.5, 0.5]
+    features = [Stream("concentration", "feature", name) for name in ("temperature", "wind")]
+    assert shares([AUC, *streams[2:4], *features]) == pytest.approx([1 / 3, *[1 / 6] * 4])
 
 
 def test_a_slice_that_does_not_go_along_with_the_whole_is_found_though_its_values_are_usual():
@@ -306,6 +308,22 @@ def test_a_label_rate_is_judged_on_slices_in_both_directions_and_never_of_the_wh
         assert found.stream == part
         assert found.direction == ("higher" if by > 0 else "lower")
         assert 200 <= found.alarm <= 212
+
+
+def test_a_feature_that_freezes_is_found_and_a_small_trend_is_not():
+    frozen, trend = (Stream("concentration", "feature", name) for name in ("frozen", "trend"))
+    after = np.arange(REFERENCE + 60) >= REFERENCE + 30
+    rows = {
+        frozen: np.where(after, 0.6, days(1, REFERENCE + 60, 0.2, 0.02)),
+        trend: days(2, REFERENCE + 60, 0.2, 0.005) + 0.1 * after,
+    }
+    live = {stream: row[REFERENCE:].tolist() for stream, row in rows.items()}
+    found, small = judge(live, {stream: row[:REFERENCE].tolist() for stream, row in rows.items()}).findings
+    assert (found.deviates, small.deviates) == (True, False)
+    assert 30 <= found.alarm <= 42
+    assert found.change.window == 30
+    # It is sure, and does not matter.
+    assert small.p_value < 0.05
 
 
 def test_a_day_on_which_the_whole_has_no_value_has_none_for_its_slices():

@@ -81,6 +81,8 @@ def test_psi_is_the_sum_over_cells_and_shares_are_told() -> None:
         *(40, 0.5, 0.0),
         *(0.0, 0.1),
     )
+    assert found.concentration == pytest.approx(0.25**2 + 0.25**2 + 0.5**2)
+    assert drift(DAY, reference, {MISSING: 7}).concentration == 1.0
     same = drift(DAY, reference, {"a": 6, "b": 3, OTHER: 1})
     assert same.psi < same.noise
     assert found.psi > found.noise

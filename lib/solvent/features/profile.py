@@ -196,7 +196,12 @@ def profile_of(
         return {}
     within = (F.col("window") >= F.lit(since)) & (F.col("window") < F.lit(until))
     rows = warehouse.read(PROFILES).where((F.col("model_digest") == model_digest) & within)
+    return by_day(rows.groupBy("window", "feature", "cell").agg(F.sum("n").alias("n")))
+
+
+def by_day(counts: DataFrame) -> dict[tuple[date, str], dict[str, int]]:
+    """The counts of cells, collected, by day and feature."""
     found: dict[tuple[date, str], dict[str, int]] = {}
-    for row in rows.groupBy("window", "feature", "cell").agg(F.sum("n").alias("n")).collect():
+    for row in counts.collect():
         found.setdefault((row["window"], row["feature"]), {})[row["cell"]] = row["n"]
     return found

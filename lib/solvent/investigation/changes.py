@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from statistics import median
 from typing import Any
 
 from pyspark.sql import functions as F
@@ -153,11 +154,11 @@ def quarantined(source: str, rows: Sequence[Any], known: int | None) -> list[Cha
 
 
 def volume(source: str, rows: Sequence[Any], known: int | None) -> list[Change]:
-    """The rows that a batch of a source brings; nothing if no batch came since."""
+    """The rows that a batch of a source brings, in the median, as the first one brings all of the past; nothing if no batch came since."""
     before, after = either_side(rows, known)
     if not before or not after:
         return []
-    was, now = (sum(row["accepted"] for row in some) / len(some) for some in (before, after))
+    was, now = (median(row["accepted"] for row in some) for some in (before, after))
     told = f"{was:,.0f} (batches: {len(before)})", f"{now:,.0f} (batches: {len(after)})"
     return [Change("rows accepted a batch", source, told[0], told[1], apart(was, now))]
 

@@ -41,6 +41,8 @@ Floats = NDArray[np.float64]
 
 # Log of the label rate of a slice value: no metric of the model, but labels that stop being labels leave every metric looking usual.
 LABEL_RATE = "log_label_rate"
+# Of a feature: no metric of the model either, but of what it is given.
+CONCENTRATION = "concentration"
 # Shifts bet on, in standard deviations of a whitened window.
 SHIFTS = np.array([0.5, 1.0, 1.5, 2.0, 3.0])
 # Windows so far apart share no storm: half of their mean squared difference is the variance.

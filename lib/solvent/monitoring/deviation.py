@@ -7,9 +7,11 @@ dependence between them (Holm (1979), Scand. J. Statist. 6:65-70). So the probab
 within the first N windows is at most false_alarm_rate N / windows_per_year: the stated rate in the first year, and for as long as
 monitoring goes on.
 
-- The overall slice has half of the weight, so that more slices do not blunt it.
+- The overall slice, the other slices, and the features (their concentration, see drift.py) have an equal share of the weight each, so that
+  more slices or features do not blunt it.
 - Any other slice is judged by its difference from the whole on the same day: a storm or a season moves both, and what is left is its own.
   So a slice is found that should have gone along with the whole and did not, though no value of it is unusual in itself.
+- The concentration of a feature has to change by much as well as surely (`material`): many rows make the smallest trend sure.
 - Beside the metrics of the model, the label rate of every other slice is judged, in logarithms, as a ratio to that of all rows. Where
   labels go wrong (all of a carrier's become 0), ranking metrics have no value, and the others look better than ever.
 - Why not the mean of the streams' e-values, or e-BH, which could gather more: each stream's e-process lives in the filtration of its own
@@ -47,6 +49,7 @@ from solvent.errors import EvaluationError
 from solvent.evaluation import ALL
 from solvent.evaluation.metrics import DESCRIPTIVE
 from solvent.monitoring.detector import (
+    CONCENTRATION,
     CONFIDENCE,
     LABEL_RATE,
     ChangePoint,
@@ -61,12 +64,16 @@ from solvent.monitoring.detector import (
 Values = Sequence[float | None]
 
 LEAST_REFERENCE = 21
+# The mean of so many last windows has to be so much higher than that of the reference. Of a concentration: seasons and the calendar move it
+# by less than a tenth (flights, July to September 2013), a frozen feed by a third.
+RECENT = 7
+MATERIAL: Mapping[str, float] = MappingProxyType({CONCENTRATION: 0.2})
 NO_TOLERANCE: Mapping[str, float] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
 class Stream:
-    """One metric on one slice value; "all" and "all" for the whole."""
+    """One metric on one slice value, "all" and "all" for the whole; or the concentration of a feature, which is then the slice value."""
 
     metric: str
     slice: str = ALL
@@ -80,6 +87,8 @@ class Stream:
     @property
     def rows(self) -> str:
         """What its values are of, in words."""
+        if self.metric == CONCENTRATION:
+            return f"the values of {self.slice_value}"
         return "all rows" if self.slice == ALL else f"{self.slice} {self.slice_value} less that of all rows"
 
 
@@ -182,7 +191,7 @@ def judge(
     weights = shares(judged)
     log_e = np.array([one.detector for one in evidence]) - math.log(windows_per_year)
     log_p = adjusted(-np.maximum.accumulate(log_e, axis=1), weights)
-    deviates = log_p <= math.log(false_alarm_rate)
+    deviates = (log_p <= math.log(false_alarm_rate)) & material(judged, before, after)
     rows = zip(judged, expectations(before), after, evidence, log_e, log_p, deviates, strict=True)
     findings = tuple(finding(*row) for row in rows)
     alarm = min((one.alarm for one in findings if one.alarm is not None), default=None)
@@ -249,9 +258,10 @@ def too_little(reference: Values) -> str | None:
 
 
 def shares(streams: Sequence[Stream]) -> Floats:
-    """Each stream's share of the false-alarm rate: the overall slice half in total, if there are others, and the other slices the rest."""
+    """Each stream's share of the false-alarm rate: overall slice, other slices and features have the same, where there are any."""
     overall = np.array([stream.slice == ALL for stream in streams], dtype=bool)
-    groups = [group for group in (overall, ~overall) if group.any()]
+    features = np.array([stream.metric == CONCENTRATION for stream in streams], dtype=bool)
+    groups = [group for group in (overall, ~overall & ~features, features) if group.any()]
     return sum((group / group.sum() for group in groups), np.zeros(len(streams))) / max(len(groups), 1)
 
 
@@ -331,6 +341,23 @@ def expected(values: Values) -> Expectation:
     if reason := too_little(values):
         raise EvaluationError(reason)
     return expectations(aligned([values]))[0]
+
+
+def material(streams: Sequence[Stream], before: Floats, after: Floats) -> NDArray[np.bool_]:
+    """Whether a stream is far enough from its reference to matter, for each monitored window; a smaller change raises no alarm.
+
+    So the false-alarm rate can only fall. A tolerance would not do for a stream that stays at a new value, as frozen ones do: later windows
+    are ranked among those values, too.
+    """
+    least = np.array([[MATERIAL.get(stream.metric, -math.inf)] for stream in streams])
+    known = np.isfinite(after)
+    total, count = (np.cumsum(values, axis=1) for values in (np.where(known, after, 0.0), known))
+    total[:, RECENT:], count[:, RECENT:] = (
+        total[:, RECENT:] - total[:, :-RECENT],
+        count[:, RECENT:] - count[:, :-RECENT],
+    )
+    recent = np.divide(total, count, out=np.full_like(total, -math.inf), where=count > 0)
+    return np.asarray((recent - np.nanmean(before, axis=1, keepdims=True) >= least) | np.isneginf(least))
 
 
 def expectations(before: Floats) -> list[Expectation]:

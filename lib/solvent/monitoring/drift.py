@@ -4,8 +4,12 @@ The population stability index (PSI) of a feature is the sum over its cells of (
 of the training rows in the cell. Half a row is added to every cell, so that an empty one is not infinitely far. If nothing had changed
 and rows were independent, PSI / (1 / n + 1 / N) would be about chi-square with one degree of freedom less than there are cells; its
 99.9% quantile is what `noise` gives for orientation. Source: Yurdakul (2018), "Statistical properties of population stability index",
-dissertation, Western Michigan University. Rows of one day are not independent, and many features are looked at: drift raises no
-alarm of its own. It tells what changed when performance deviates, and what may become of it before labels are known.
+dissertation, Western Michigan University. Rows of one day are not independent, and seasons move most features: PSI raises no alarm.
+It tells what changed when performance deviates, and what may become of it before labels are known.
+
+The concentration of a feature is the sum over its cells of the squared shares of the day's rows: 1 if all are in one cell. A feed that
+froze, stopped or lost its unit puts the rows of a day into fewer cells than days have; a season moves them to others. So it is judged as
+the metrics are, by deviation.py, and raises alarms. Source: Simpson (1949), "Measurement of diversity", Nature 163:688.
 """
 
 from __future__ import annotations
@@ -16,7 +20,7 @@ from dataclasses import astuple, dataclass
 from datetime import date
 
 from pyspark.sql import functions as F
-from scipy.stats import chi2
+from scipy.special import chdtri
 
 from solvent.config.expressions import Column
 from solvent.evaluation import MISSING
@@ -38,6 +42,7 @@ DRIFT_COLUMNS = (
     Column("other_in_training", "DOUBLE"),
     Column("psi", "DOUBLE"),
     Column("noise", "DOUBLE"),
+    Column("concentration", "DOUBLE"),
 )
 NOISE_QUANTILE = 0.999
 
@@ -56,6 +61,7 @@ class Drift:
         other_in_training: The same of the training rows: categories too seldom for a cell.
         psi: The population stability index.
         noise: What it would exceed by chance with probability 0.001.
+        concentration: Sum of the squared shares of its cells.
     """
 
     window: date
@@ -67,6 +73,7 @@ class Drift:
     other_in_training: float
     psi: float
     noise: float
+    concentration: float
 
 
 def drift(window: date, reference: Reference, counts: Mapping[str, int]) -> Drift:
@@ -81,17 +88,24 @@ def drift(window: date, reference: Reference, counts: Mapping[str, int]) -> Drif
     days = [(counts.get(cell, 0) + 0.5) / (n + 0.5 * len(cells)) for cell in cells]
     before = [(reference.counts.get(cell, 0) + 0.5) / (trained + 0.5 * len(cells)) for cell in cells]
     psi = math.fsum((p - q) * math.log(p / q) for p, q in zip(days, before, strict=True))
-    noise = float(chi2.ppf(NOISE_QUANTILE, len(cells) - 1)) * (1 / n + 1 / trained) if len(cells) > 1 else 0.0
-    return Drift(window, reference.feature, n, *shares(MISSING), *shares(OTHER), psi, noise)
+    noise = float(chdtri(len(cells) - 1, 1 - NOISE_QUANTILE)) * (1 / n + 1 / trained) if len(cells) > 1 else 0.0
+    concentration = math.fsum((count / n) ** 2 for count in counts.values())
+    return Drift(window, reference.feature, n, *shares(MISSING), *shares(OTHER), psi, noise, concentration)
 
 
 def append_drift(warehouse: Warehouse, version: ModelVersion, since: date, until: date, as_of: date) -> list[Drift]:
     """Measures the drift of the days in [since, until), and appends what is not there already; all of it, by day and feature."""
+    return append_counted(warehouse, version, profile_of(warehouse, version.digest, since, until), as_of)
+
+
+def append_counted(
+    warehouse: Warehouse, version: ModelVersion, counted: Mapping[tuple[date, str], Mapping[str, int]], as_of: date
+) -> list[Drift]:
+    """The same of days and features whose cells are counted."""
     warehouse.create(DRIFT, DRIFT_COLUMNS)
     references = stored_references(warehouse, version.digest)
-    counted = profile_of(warehouse, version.digest, since, until)
     found = [drift(window, references[feature], counts) for (window, feature), counts in sorted(counted.items())]
-    there = measured_before(warehouse, version, since)
+    there = measured_before(warehouse, version, min((window for window, _ in counted), default=as_of))
     rows = [
         (*whose(version), as_of, *astuple(one))
         for one in found
@@ -99,6 +113,15 @@ def append_drift(warehouse: Warehouse, version: ModelVersion, since: date, until
     ]
     append_once(warehouse, DRIFT, DRIFT_COLUMNS, rows)
     return found
+
+
+def concentrations(warehouse: Warehouse, version: ModelVersion) -> dict[tuple[date, str], tuple[int, float]]:
+    """Rows and concentration of every day and feature of a model, as they were measured last: one for each feature and day of its life."""
+    rows = warehouse.read(DRIFT).where(F.col("model_digest") == version.digest)
+    latest = rows.groupBy("window", "feature").agg(F.max(F.struct("as_of", "n", "concentration")).alias("latest"))
+    found = latest.select("window", "feature", "latest.n", "latest.concentration").toArrow().to_pydict()
+    figures = zip(found["n"], found["concentration"], strict=True)
+    return dict(zip(zip(found["window"], found["feature"], strict=True), figures, strict=True))
 
 
 def measured_before(

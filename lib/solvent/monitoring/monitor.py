@@ -20,10 +20,12 @@ from solvent.config.base import midnight
 from solvent.config.expressions import Column
 from solvent.config.model import Project
 from solvent.evaluation.metrics import DESCRIPTIVE
+from solvent.features import Feature
+from solvent.features.profile import by_day, cell_counts, stored_references
 from solvent.features.table import labelled_rows, predicted_within
-from solvent.monitoring.detector import LABEL_RATE
+from solvent.monitoring.detector import CONCENTRATION, LABEL_RATE
 from solvent.monitoring.deviation import Finding, Stream, Verdict, judge
-from solvent.monitoring.drift import Drift, append_drift
+from solvent.monitoring.drift import Drift, append_counted, append_drift, concentrations
 from solvent.monitoring.findings import WHOSE, append_once, whose
 from solvent.monitoring.health import Health, append_health
 from solvent.monitoring.labels import MATURED, NEVER, PENDING, with_labels
@@ -35,6 +37,7 @@ from solvent.tables.warehouse import Warehouse
 PERFORMANCE, COVERAGE, DEVIATIONS = "performance", "label_coverage", "deviations"
 REFERENCE, LIFE = "reference", "life"
 POSITIVE_RATE = "positive_rate"
+FEATURE = "feature"
 PERFORMANCE_COLUMNS = (
     *WHOSE,
     Column("phase", "STRING"),
@@ -127,6 +130,7 @@ def monitor(
     version: ModelVersion,
     predictions: DataFrame,
     holdout: DataFrame | None,
+    features: Sequence[Feature],
     pins: Sequence[Pin],
     as_of: date,
     judged_from: date | None = None,
@@ -138,7 +142,8 @@ def monitor(
         project: Declares label, measures and monitoring.
         version: The model.
         predictions: Its predictions: key, slices, prediction_time, prediction.
-        holdout: The same with label, for the windows of its holdout; None if these were measured before.
+        holdout: The same with label and features, for the windows of its holdout; None if these were measured before.
+        features: What is described of it: the features the model uses, and its prediction.
         pins: The versions of the sources that labels are read from.
         as_of: Labels count that were available before it.
         judged_from: The first day that is judged, where monitoring started anew after an alarm; None for all of the life.
@@ -155,6 +160,8 @@ def monitor(
     key, kind = project.predicted.key, project.model.kind
     before = performance(warehouse, version)
     if holdout is not None:
+        cells = cell_counts(holdout, stored_references(warehouse, version.digest), features)
+        append_counted(warehouse, version, by_day(cells), as_of)
         reference = measured_windows(holdout, kind, project.evaluation, key)
         append_changed(warehouse, version, REFERENCE, as_of, reference, before)
     end = midnight(as_of)
@@ -172,7 +179,8 @@ def monitor(
     append_coverage(warehouse, version, as_of, covered)
     drifts = append_drift(warehouse, version, since.date(), as_of, as_of)
     health = append_health(warehouse, project, pins, as_of)
-    verdict, windows = judged(project, performance(warehouse, version), last.date(), judged_from)
+    inputs = concentrations(warehouse, version)
+    verdict, windows = judged(project, performance(warehouse, version), inputs, last.date(), judged_from)
     append_deviations(warehouse, version, as_of, verdict, windows)
     return Monitored(version, covered, changed, drifts, health, verdict, windows)
 
@@ -255,7 +263,11 @@ def append_coverage(warehouse: Warehouse, version: ModelVersion, as_of: date, co
 
 
 def judged(
-    project: Project, measured: Mapping[Position, Figure], last: date, judged_from: date | None = None
+    project: Project,
+    measured: Mapping[Position, Figure],
+    inputs: Mapping[tuple[date, str], tuple[int, float]],
+    last: date,
+    judged_from: date | None = None,
 ) -> tuple[Verdict, list[date]]:
     """The verdict over a model's life, and the windows it is over: every day from the first one with a measurement to the last.
 
@@ -272,6 +284,12 @@ def judged(
             (reference if settled else life)[stream, window] = usable
     days = windows_between(life, last)
     before = windows_between(reference, None)
+    began = min((window for phase, window, *_ in measured if phase == LIFE), default=last)
+    for (window, feature), (n, concentration) in inputs.items():
+        settled = window < max(began, judged_from or began)
+        usable = concentration if n >= settings.min_rows else None
+        if window < last:
+            (reference if settled else life)[Stream(CONCENTRATION, FEATURE, feature), window] = usable
     # The streams are those of the reference, so that their weights stay the same through the model's life.
     streams = sorted({stream for stream, _ in reference}, key=lambda one: (one.slice, one.slice_value, one.metric))
     verdict = judge(

@@ -29,6 +29,7 @@ WORDS = {
     "prediction_bias": "Prediction bias",
     "positive_rate": "Positive labels",
     "log_label_rate": "Label rate (its logarithm)",
+    "concentration": "Concentration",
     "rmse": "Root mean squared error",
     "mae": "Mean absolute error",
     "r2": "Variance explained (R²)",
