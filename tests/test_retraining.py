@@ -66,7 +66,8 @@ def test_labels_and_deviations_are_those_of_the_champion_as_last_seen_by_then(
     warehouse.create(DEVIATIONS, DEVIATION_COLUMNS)
 
     def judged(digest: str, as_of: date, metric: str, deviates: bool) -> tuple[object, ...]:
-        return ("shop", 1, digest, as_of, metric, "region", "north", deviates, *(None,) * 11)
+        alarm = as_of - timedelta(days=3) if deviates else None
+        return ("shop", 1, digest, as_of, metric, "region", "north", deviates, alarm, *(None,) * 10)
 
     rows = [judged("mine", earlier, "auc", True), judged("mine", AS_OF, "log_loss", True)]
     rows += [
@@ -76,6 +77,11 @@ def test_labels_and_deviations_are_those_of_the_champion_as_last_seen_by_then(
     ]
     warehouse.append_rows(DEVIATIONS, rows, DEVIATION_COLUMNS, "deviations")
     assert standing_of(warehouse, CHAMPION, TRAINED, AS_OF) == standing(49, ("log_loss on region north",))
+    # An alarm is answered once: by the training that was tried after it.
+    record(warehouse, AS_OF - timedelta(days=3), 1, ["alarm"], Decision("release", "shop", 1, 2, False, "worse"))
+    assert standing_of(warehouse, CHAMPION, TRAINED, AS_OF).deviating == ("log_loss on region north",)
+    record(warehouse, AS_OF - timedelta(days=2), 1, ["alarm"], Decision("release", "shop", 1, 2, False, "worse"))
+    assert standing_of(warehouse, CHAMPION, TRAINED, AS_OF).deviating == ()
 
 
 def test_a_refused_challenger_counts_as_a_training_from_the_next_day_on(spark: SparkSession, tmp_path: Path) -> None:

@@ -40,7 +40,8 @@ class Standing:
         as_of: The date it is looked at from.
         trained: The as-of of the champion, or of the last retraining that did not replace it.
         labels: Its predictions whose label has matured.
-        deviating: Metrics and slices found to deviate when it was last monitored, as people read them.
+        deviating: Metrics and slices found to deviate when it was last monitored, and not yet when it was last trained, as people read
+            them.
     """
 
     as_of: date
@@ -64,7 +65,8 @@ class Retraining:
 def standing_of(warehouse: Warehouse, champion: ModelVersion, trained: date, as_of: date) -> Standing:
     """What is known of a champion at a date, from what monitoring has written."""
     last = max([trained, *tried(warehouse, champion, as_of)])
-    return Standing(as_of, last, matured_labels(warehouse, champion, as_of), deviating(warehouse, champion, as_of))
+    labels = matured_labels(warehouse, champion, as_of)
+    return Standing(as_of, last, labels, deviating(warehouse, champion, as_of, last))
 
 
 def tried(warehouse: Warehouse, champion: ModelVersion, as_of: date) -> list[date]:
@@ -85,14 +87,15 @@ def matured_labels(warehouse: Warehouse, champion: ModelVersion, as_of: date) ->
     return int(latest.agg(F.coalesce(F.sum("matured"), F.lit(0))).collect()[0][0])
 
 
-def deviating(warehouse: Warehouse, champion: ModelVersion, as_of: date) -> tuple[str, ...]:
-    """The metrics and slices that deviated when a model was last monitored."""
+def deviating(warehouse: Warehouse, champion: ModelVersion, as_of: date, since: date) -> tuple[str, ...]:
+    """The metrics and slices that deviated when a model was last monitored, with an alarm that no training has answered yet."""
     if not warehouse.exists(DEVIATIONS):
         return ()
     mine = (F.col("model_digest") == champion.digest) & (F.col("as_of") <= F.lit(as_of))
     seen = warehouse.read(DEVIATIONS).where(mine)
     last = seen.agg(F.max("as_of").alias("as_of"))
-    rows = seen.join(last, "as_of").where("deviates").select("metric", "slice", "slice_value").distinct().collect()
+    new = F.col("deviates") & (F.col("alarm") >= F.lit(since))
+    rows = seen.join(last, "as_of").where(new).select("metric", "slice", "slice_value").distinct().collect()
     words = (
         row["metric"] + ("" if row["slice"] == ALL else f" on {row['slice']} {row['slice_value']}") for row in rows
     )
