@@ -8,10 +8,10 @@ PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip --quiet
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup run replay test lint format lock wheel bench clean java jars
+.PHONY: help setup run replay test test-long lint format lock wheel bench clean java jars
 
 help: ## Say what there is
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: java $(VENV)/installed jars ## Make .venv from requirements.lock, and fetch Delta's jars
 
@@ -24,6 +24,9 @@ replay: setup ## Play the flights of August to December 2013 as if they came now
 
 test: setup ## Run the tests
 	$(BIN)/python -m pytest
+
+test-long: setup ## Run the tests that take minutes each: deployments that are killed or come at once
+	$(BIN)/python -m pytest -m long
 
 lint: setup ## Check style, formatting, types and the direction of imports
 	$(BIN)/ruff check

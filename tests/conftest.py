@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -19,12 +21,14 @@ from solvent.release import promote
 from solvent.session import session
 
 ROOT = Path(__file__).resolve().parent.parent
+# A deployment tests a checkout that has no jars of its own, and names the environment that has.
+ENVIRONMENT = os.environ.get("SOLVENT_ENVIRONMENT", "local")
 
 
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
-    """The session of conf/environments/local.yml, with its warehouse in a temporary folder, and as few tasks as cores."""
-    environment = load_environment("local", ROOT)
+    """The session of an environment, with its warehouse in a temporary folder, and as few tasks as cores."""
+    environment = load_environment(ENVIRONMENT, ROOT)
     own = {
         "spark.sql.warehouse.dir": str(tmp_path_factory.mktemp("warehouse")),
         "spark.sql.shuffle.partitions": 2,
@@ -165,6 +169,13 @@ class Shop:
         self.git("init", "--quiet", "--initial-branch=main")
         self.commit()
 
+    def copied(self, root: Path) -> Shop:
+        """A Shop with tables, models and history of its own, that begins as this one is. Artifacts stay where they were made."""
+        shutil.copytree(self.root, root)
+        copy = Shop.__new__(Shop)
+        copy.root, copy.landing = root, root / "var" / "landing" / "shop"
+        return copy
+
     def git(self, *words: str) -> str:
         who = ["-c", "user.name=test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false"]
         return subprocess.run(["git", *who, *words], cwd=self.root, check=True, capture_output=True, text=True).stdout
@@ -224,8 +235,8 @@ def shop(make_shop: Callable[[], Shop]) -> Shop:
 
 
 @pytest.fixture(scope="session")
-def released(make_shop: Callable[[], Shop]) -> Shop:
-    """A Shop with a champion; each file gives it a life in days of its own."""
+def newly_released(make_shop: Callable[[], Shop]) -> Shop:
+    """A Shop with a champion; nothing is added to it, so that copies of it begin alike."""
     shop = make_shop()
     shop.configure("train: 30 days, holdout: 10 days", "train: 20 days, holdout: 27 days")
     path = shop.root / "conf/shop/model.yml"
@@ -236,3 +247,9 @@ def released(make_shop: Callable[[], Shop]) -> Shop:
     version, _ = run.train()
     promote(run.warehouse, run.registry, version, "first")
     return shop
+
+
+@pytest.fixture(scope="session")
+def released(newly_released: Shop, tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    """A Shop with a champion; each file gives it a life in days of its own."""
+    return newly_released.copied(tmp_path_factory.mktemp("released") / "shop")

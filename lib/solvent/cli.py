@@ -5,23 +5,38 @@ from __future__ import annotations
 import logging
 import sys
 import warnings
-from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
+from solvent.deployment.commands import (
+    deploy_command,
+    deploy_here_command,
+    diff_command,
+    history_command,
+    install_hook_command,
+    observe_command,
+    plan_command,
+)
 from solvent.errors import ConfigurationError, RefusedError, SolventError
 from solvent.investigation import acknowledge, investigations, resolve
-from solvent.pipeline import Review, Run, Settings, load_settings
+from solvent.options import (
+    DAY,
+    as_of_option,
+    force_option,
+    model_option,
+    run_of,
+    settings_of,
+    where,
+)
+from solvent.pipeline import Review, Run
 from solvent.registry import CHALLENGER, CHAMPION, ModelVersion, Registry
-from solvent.release import decisions, promote, rollback
+from solvent.release import promote, rollback
 from solvent.reproduction import present_code, reproduce, reproduce_elsewhere
 from solvent.session import session
 from solvent.tables.warehouse import Warehouse
-
-Command = Callable[..., Any]
 
 
 class Commands(click.Group):
@@ -62,66 +77,9 @@ def listen(verbose: bool = False) -> None:
     """Shows what Spark and MLflow log, or only their errors."""
     logging.basicConfig(level=logging.INFO if verbose else logging.ERROR, format="%(asctime)s %(name)s %(message)s")
     if not verbose:
-        logging.getLogger("mlflow").setLevel(logging.ERROR)
+        # What it cannot do is raised as well, and said in a line; it logs a stack trace of it.
+        logging.getLogger("mlflow").setLevel(logging.CRITICAL)
         warnings.filterwarnings("ignore")
-
-
-def only_project(ctx: click.Context, _: click.Parameter, value: str | None) -> str:
-    """The project asked for, or the only one there is."""
-    if value is not None:
-        return value
-    root: Path = ctx.obj
-    known = sorted(found.parent.name for found in (root / "conf").glob("*/model.yml"))
-    if len(known) != 1:
-        raise ConfigurationError(
-            f"--project: name one of: {', '.join(known) or f'none, as {root}/conf holds no model.yml'}"
-        )
-    return known[0]
-
-
-def as_date(_: click.Context, __: click.Parameter, value: datetime | None) -> date:
-    """A date, today in UTC if none is given."""
-    return value.date() if value is not None else datetime.now(UTC).date()
-
-
-def where(command: Command) -> Command:
-    """The options of every job."""
-    project = click.option("--project", callback=only_project, help="Folder of conf/ (default: the only one).")
-    environment = click.option(
-        "--environment", default="local", show_default=True, help="Name of a file in conf/environments, or a path."
-    )
-    return project(environment(command))
-
-
-DAY = click.DateTime(["%Y-%m-%d"])
-as_of_option = click.option(
-    "--as-of",
-    callback=as_date,
-    type=DAY,
-    help="Date the windows are relative to (default: today, UTC).",
-)
-force_option = click.option("--force", is_flag=True, help="Do again what is there already.")
-
-
-def model_option(default: str) -> Command:
-    """The option that names a model version."""
-    return click.option(
-        "--model",
-        "which",
-        default=default,
-        show_default=True,
-        help="Version number, champion, challenger or previous_champion.",
-    )
-
-
-def settings_of(ctx: click.Context, project: str, environment: str) -> Settings:
-    """The validated configuration."""
-    return load_settings(project, environment, ctx.obj)
-
-
-def run_of(settings: Settings, as_of: date | None = None, force: bool = False) -> Run:
-    """A run that tells its progress."""
-    return Run(settings, as_of or datetime.now(UTC).date(), click.echo, force)
 
 
 @main.command()
@@ -401,18 +359,6 @@ def report(ctx: click.Context, project: str, environment: str, which: str) -> No
 
 @main.command()
 @where
-@click.pass_context
-def history(ctx: click.Context, project: str, environment: str) -> None:
-    """Show the decisions on the champion."""
-    settings = settings_of(ctx, project, environment)
-    warehouse = Warehouse(session(settings.environment), settings.environment.tables, project)
-    for one in decisions(warehouse):
-        outcome = "champion" if one.passed else "refused"
-        click.echo(f"{one.kind:<9} version {one.to_version} {outcome} (was {one.from_version}): {one.reason}")
-
-
-@main.command()
-@where
 @as_of_option
 @force_option
 @click.option(
@@ -446,6 +392,17 @@ Where to look
 What to type next
   solvent reproduce --project {project}{rest} --model {version}""")
 
+
+for command in (
+    plan_command,
+    deploy_command,
+    deploy_here_command,
+    observe_command,
+    history_command,
+    diff_command,
+    install_hook_command,
+):
+    main.add_command(command)
 
 if __name__ == "__main__":
     main()

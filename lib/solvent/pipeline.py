@@ -23,7 +23,7 @@ from solvent.config.environment import Environment, load_environment
 from solvent.config.estimator import Estimator
 from solvent.config.model import TIMES, Gate, Project, load_project
 from solvent.errors import ConfigurationError, EvaluationError, FeatureError, RefusedError, RegistryError
-from solvent.evaluation import ALL, DaySums, Evaluation, day_sums, require_known, require_paired
+from solvent.evaluation import ALL, DaySums, Evaluation, day_sums, require_daily, require_known, require_paired
 from solvent.evaluation.metrics import DESCRIPTIVE
 from solvent.features import FeatureGroup, load_groups
 from solvent.features.table import FeatureBuild, build_features, columns_of, declared, feature_code, read_build
@@ -45,7 +45,7 @@ from solvent.registry import CHALLENGER, CHAMPION, ModelVersion, Registry
 from solvent.release import Compared, Decision, GateResult, decisions, judge, release
 from solvent.report import ModelPage, investigation_page, model_page
 from solvent.retraining import Retraining, record, standing_of, triggers
-from solvent.scoring import Interval, ScoreBatch, batches, predictions_table, score, skew_of
+from solvent.scoring import Interval, ScoreBatch, batches, described_of, predictions_table, score, skew_of
 from solvent.session import at_once, session
 from solvent.tables.sources import Pin, source_pins
 from solvent.tables.warehouse import Warehouse
@@ -86,6 +86,7 @@ def load_settings(project: str, environment: str, root: Path) -> Settings:
         require_known(found.model.kind, found.evaluation.metrics)
         require_decisive(found)
         require_comparable(found.gates)
+        require_watchable(found)
         groups = load_groups(found.features)
         columns_of(found, groups)
         require_sources(found, groups)
@@ -124,6 +125,14 @@ def require_comparable(gates: Sequence[Gate]) -> None:
                 raise EvaluationError(f"gates.{number}.confidence: {error}") from None
 
 
+def require_watchable(project: Project) -> None:
+    """Refuses probation by a metric that has no value by day."""
+    try:
+        require_daily(project.model.kind, project.deploy.probation.metrics)
+    except EvaluationError as error:
+        raise EvaluationError(f"deploy.probation.metrics: {error}") from None
+
+
 def require_sources(project: Project, groups: Sequence[FeatureGroup]) -> None:
     """Refuses groups that read sources or columns the project does not declare."""
     for group in groups:
@@ -141,7 +150,14 @@ def require_sources(project: Project, groups: Sequence[FeatureGroup]) -> None:
 class Run:
     """One run of jobs: the session, the tables, the models, and what was resolved once."""
 
-    def __init__(self, settings: Settings, as_of: date, say: Callable[[str], None], force: bool = False) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        as_of: date,
+        say: Callable[[str], None],
+        force: bool = False,
+        pins: tuple[Pin, ...] | None = None,
+    ) -> None:
         """Nothing is started before it is needed.
 
         Args:
@@ -149,8 +165,9 @@ class Run:
             as_of: The date that windows are relative to.
             say: Told of progress, line by line.
             force: Do again what is there.
+            pins: The versions of the sources to read; their last ones if none are given.
         """
-        self.settings, self.as_of, self.say, self.force = settings, as_of, say, force
+        self.settings, self.as_of, self.say, self.force, self.given_pins = settings, as_of, say, force, pins
         self.project = settings.project
 
     @cached_property
@@ -198,7 +215,7 @@ class Run:
     @cached_property
     def pins(self) -> tuple[Pin, ...]:
         """The versions of the sources that everything in this run reads."""
-        return source_pins(self.warehouse, self.project)
+        return self.given_pins or source_pins(self.warehouse, self.project)
 
     @contextmanager
     def step(self, name: str) -> Iterator[Callable[[str], None]]:
@@ -361,14 +378,21 @@ class Run:
             say(f"{', '.join(models)} on {len(found[CHALLENGER].parts[ALL, ALL].days)} days")
         return found
 
-    def release(self, review: Review) -> Decision:
+    def release(self, review: Review, more: Sequence[GateResult] = (), force: bool = False) -> Decision:
         """Decides on a version, and makes it champion if it passed.
+
+        Args:
+            review: The version and what it is compared with.
+            more: What else decides.
+            force: Release also what was rolled back before.
 
         Raises:
             RefusedError: If it may not be released whatever its metrics.
         """
         with self.step("release") as say:
-            decided = release(self.warehouse, self.registry, review.version, lambda: self.gates(review))
+            decided = release(
+                self.warehouse, self.registry, review.version, lambda: [*self.gates(review), *more], force
+            )
             say(f"{review.version} {'is champion' if decided.passed else 'is refused'}: {decided.reason}")
         return decided
 
@@ -467,9 +491,13 @@ class Run:
         mine = F.col("model_digest") == version.digest
         predictions = self.warehouse.read(predictions_table(self.project, self.settings.groups)).where(mine)
         with self.step("monitor") as say:
-            holdout = None if reference_measured(self.warehouse, version) else self.holdout_of(version)
+            measured = reference_measured(self.warehouse, version)
+            holdout = None if measured else self.holdout_of(version, featured=True)
+            described = described_of(self.settings.groups, self.registry.manifest(version))
             since = judged_from(self.warehouse, version, self.as_of)
-            found = monitor(self.warehouse, self.project, version, predictions, holdout, self.pins, self.as_of, since)
+            found = monitor(
+                self.warehouse, self.project, version, predictions, holdout, described, self.pins, self.as_of, since
+            )
             last = next((batch for batch in reversed(scored) if batch.rows), scored[-1])
             trained = date.fromisoformat(self.registry.manifest(version)["as_of"])
             health = append_model_health(self.warehouse, version, trained, last.rows, last.seconds, self.as_of)

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pyspark.sql import SparkSession
 
 from solvent.config.base import digest_of
@@ -24,6 +18,7 @@ from solvent.errors import IntegrityError, SolventError
 from solvent.features import load_groups
 from solvent.features.table import columns_of, content_digest, declared, featured
 from solvent.identity import Commit, Manifest, code_digest, environment_facts, java_of
+from solvent.identity.worktree import environment_file, solvent_of, worktree
 from solvent.registry import ModelVersion, Registry
 from solvent.session import SPARK_ERRORS, cause
 from solvent.tables.sources import Pin, read_source, verified_content
@@ -174,48 +169,14 @@ def reproduce_elsewhere(environment: Environment, manifest: Manifest, version: M
     Raises:
         IntegrityError: If the commit cannot be checked out.
     """
-    with worktree(root, manifest, version) as folder, tempfile.TemporaryDirectory(prefix="solvent-") as scratch:
-        # Its paths are absolute, so that it means the same from the worktree.
-        resolved = Path(scratch) / f"{environment.name}.yml"
-        resolved.write_text(
-            yaml.safe_dump(environment.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"name"}))
-        )
-        command = [
-            *(sys.executable, "-m", "solvent.cli", "--root", str(folder), "reproduce", "--here"),
-            *("--project", manifest["project"], "--environment", str(resolved), "--model", str(version.version)),
-        ]
-        if version.name != manifest["project"]:
-            command.append("--baseline")
-        paths = [str(folder / "lib"), *filter(None, [os.environ.get("PYTHONPATH")])]
-        environ = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
-        found = subprocess.run(command, cwd=folder, env=environ, check=False)  # noqa: S603 (this interpreter)
-    return found.returncode
-
-
-@contextmanager
-def worktree(root: Path, manifest: Manifest, version: ModelVersion) -> Iterator[Path]:
-    """A checkout of the manifest's commit, removed afterwards."""
     commit = manifest["commit"]["hash"]
     if commit is None:
         raise IntegrityError(f"{version}: its manifest names no commit, so that its code cannot be had")
-    # Importing it fails where there is no git, and only here is it needed.
-    import git
-
-    try:
-        repository = git.Repo(root, search_parent_directories=True)
-    except (git.InvalidGitRepositoryError, git.NoSuchPathError):
-        raise IntegrityError(
-            f"{root}: is not in a git repository, and {version} was made by other code ({commit[:12]})"
-        ) from None
-    with tempfile.TemporaryDirectory(prefix="solvent-") as scratch:
-        folder = Path(scratch) / "code"
-        try:
-            repository.git.worktree("add", "--detach", str(folder), commit)
-        except git.GitCommandError:
-            raise IntegrityError(
-                f"{version}: its commit {commit} is not in the repository {repository.working_dir}; fetch it"
-            ) from None
-        try:
-            yield folder
-        finally:
-            repository.git.worktree("remove", "--force", str(folder))
+    with worktree(root, commit, str(version)) as folder, environment_file(environment) as path:
+        command = [
+            *("reproduce", "--here", "--project", manifest["project"]),
+            *("--environment", str(path), "--model", str(version.version)),
+        ]
+        if version.name != manifest["project"]:
+            command.append("--baseline")
+        return solvent_of(folder, command)

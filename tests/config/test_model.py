@@ -224,6 +224,13 @@ MISTAKES = [
     ("gates.1.by", -0.1, "gates.1.by: found -0.1; input should be greater than or equal to 0"),
     ("gates.1.not_worse_than", "champoin", "gates.1.not_worse_than: found 'champoin'; input should be 'baseline' or"),
     ("gates.0.min_rows", -1, "gates.0.min_rows: found -1; input should be greater than or equal to 0"),
+    ("deploy", {"branches": "main"}, "deploy.branches: "),
+    (
+        "deploy",
+        {"probation": {"days": 6}},
+        "deploy.probation.days: found 6; input should be greater than or equal to 7",
+    ),
+    ("deploy", {"canary": {"flipped": 2}}, "deploy.canary.flipped: found 2; input should be less than or equal to 1"),
 ]
 
 
@@ -505,6 +512,11 @@ REFERENCES = [
         "metrics:\n    [auc,",
         "metrics:\n    [acu, auc,",
         "metric 'acu' does not exist for binary labels; did you mean 'au",
+    ),
+    (
+        "probation: {days: 28}",
+        "probation: {days: 28, metrics: [auc]}",
+        "deploy.probation.metrics: auc ranks rows of all days together, and has no value by day; name log_loss or brier",
     ),
 ]
 

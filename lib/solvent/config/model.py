@@ -247,12 +247,67 @@ class Retrain(Frozen):
     Attributes:
         every: When the as-of of the last training is so long ago, be it the champion's or that of a challenger it refused.
         new_labels: When so many labels of its predictions have matured.
-        on_alarm: When it deviates.
+        on_alarm: When it deviates; once for each alarm, whatever becomes of the challenger.
     """
 
     every: Duration | None = None
     new_labels: int | None = Field(default=None, ge=1)
     on_alarm: bool = False
+
+
+class Canary(Frozen):
+    """How a challenger is tried beside the champion before it replaces it, on rows that neither was evaluated on.
+
+    Attributes:
+        days: The latest days of prediction times that both score.
+        flipped: The largest share of decisions at the threshold that may differ, of all rows; for binary labels.
+        moved: The largest mean absolute change of a prediction, in the label's unit.
+        flipped_in_slice: The same as flipped, of the rows of every slice value.
+        min_rows: Slice values with fewer rows are told, but decide nothing.
+    """
+
+    days: int = Field(default=7, ge=1)
+    flipped: float | None = Field(default=None, ge=0, le=1)
+    moved: float | None = Field(default=None, ge=0)
+    flipped_in_slice: float | None = Field(default=None, ge=0, le=1)
+    min_rows: int = Field(default=50, ge=1)
+
+    @property
+    def decides(self) -> bool:
+        """Whether it bounds decisions."""
+        return self.flipped is not None or self.flipped_in_slice is not None
+
+
+class Probation(Frozen):
+    """How long a new champion is watched beside the one it replaced, and at which risk it is taken back for nothing.
+
+    Attributes:
+        days: With matured labels; then it is confirmed.
+        labels: Matured labels after which it is confirmed, if that is earlier.
+        metrics: Those compared day by day; log_loss if none is named, rmse for a regression.
+        risk: The probability that a champion no worse than the old one is rolled back, however often one looks.
+    """
+
+    days: int = Field(default=28, ge=7)
+    labels: int | None = Field(default=None, ge=1)
+    metrics: Items[str] = ()
+    risk: float = Field(default=0.05, gt=0, lt=1)
+
+
+class Deploy(Frozen):
+    """How a commit becomes a release.
+
+    Attributes:
+        branch: Only commits on it are deployed.
+        tests: What pytest is given, from the root of the repository; nothing is tested if nothing is named.
+        canary: How the challenger is tried first.
+        probation: How it is watched afterwards.
+    """
+
+    branch: str = "main"
+    tests: Items[str] = ()
+    canary: Canary = Canary()
+    probation: Probation = Probation()
 
 
 class Project(Frozen):
@@ -271,6 +326,7 @@ class Project(Frozen):
     gates: Items[Gate] = ()
     monitoring: Monitoring = Monitoring()
     retrain: Retrain = Retrain()
+    deploy: Deploy = Deploy()
 
     @field_validator("project")
     @classmethod
@@ -365,6 +421,8 @@ def unknown_measures(project: Project) -> Iterator[str]:
     for name in (*project.monitoring.metrics, *project.monitoring.tolerances):
         if name not in metrics:
             yield f"monitoring: '{name}' is not measured; {closest(name, metrics)}"
+    if project.model.kind != "binary" and project.deploy.canary.decides:
+        yield "deploy.canary: a regression decides nothing that could be flipped; give moved"
     if project.model.kind != project.baseline.kind:
         yield f"baseline.estimator: is for {project.baseline.kind} labels, the model for {project.model.kind} ones"
 

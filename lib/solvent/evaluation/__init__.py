@@ -2,7 +2,7 @@
 
 from solvent.evaluation.evaluate import evaluate
 from solvent.evaluation.metrics import BINARY_METRICS, REGRESSION_METRICS, badness, require_known, require_paired
-from solvent.evaluation.paired import DaySums, Lead, day_sums, lead
+from solvent.evaluation.paired import DaySums, Lead, daily, day_sums, lead, require_daily
 from solvent.evaluation.result import ALL, MISSING, Curves, Evaluation, Measurement
 
 __all__ = [
@@ -16,9 +16,11 @@ __all__ = [
     "Lead",
     "Measurement",
     "badness",
+    "daily",
     "day_sums",
     "evaluate",
     "lead",
+    "require_daily",
     "require_known",
     "require_paired",
 ]

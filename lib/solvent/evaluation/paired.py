@@ -28,7 +28,7 @@ from solvent.evaluation import regression, tallies
 from solvent.evaluation.clustered import Floats, Placements, bootstrap_t, obuchowski_t
 from solvent.evaluation.fixed_point import as_float, units
 from solvent.evaluation.intervals import Interval, undefined
-from solvent.evaluation.metrics import HIGHER_IS_BETTER, SIGNED, Kind, require_paired
+from solvent.evaluation.metrics import HIGHER_IS_BETTER, SIGNED, Kind, require_known, require_paired
 from solvent.evaluation.result import ALL
 
 EPOCH = date(1970, 1, 1)
@@ -191,6 +191,35 @@ def lead(
     if value is not None and days < FEWEST_DAYS:
         interval = undefined(f"{days} days are too few; {FEWEST_DAYS} are needed")
     return Lead(value, interval.low, interval.high, days, n, interval.method)
+
+
+def daily(metric: str, sums: DaySums) -> dict[date, float]:
+    """A metric of all rows of each day on which it is defined.
+
+    Args:
+        metric: Of those of require_daily.
+        sums: Of a model.
+    """
+    part = sums.parts.get((ALL, ALL))
+    if part is None:
+        return {}
+    with np.errstate(divide="ignore", invalid="ignore"):
+        values = METRICS[metric](part.sums)
+    return {day: float(value) for day, value in zip(part.days, values, strict=True) if np.isfinite(value)}
+
+
+def require_daily(kind: Kind, metrics: Sequence[str]) -> None:
+    """Refuses metrics that have no value by day from the sums of a day alone.
+
+    Raises:
+        EvaluationError: Naming the metric.
+    """
+    require_known(kind, metrics)
+    for metric in metrics:
+        if metric not in METRICS:
+            raise EvaluationError(
+                f"{metric} ranks rows of all days together, and has no value by day; name log_loss or brier"
+            )
 
 
 def same_rows(ours: DaySums, theirs: DaySums, slice: str, slice_value: str) -> tuple[Days, Days]:

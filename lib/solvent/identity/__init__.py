@@ -1,7 +1,7 @@
 """Who made a model, from what, with what: commit, code, environment, manifest, and digest."""
 
 from solvent.identity.code import Commit, code_digest, commit_of, package_folder
-from solvent.identity.environment import environment_facts, java_here, java_of
+from solvent.identity.environment import environment_facts, java_here, java_of, require_locked
 from solvent.identity.functions import combined, function_digests
 from solvent.identity.manifest import FORMAT, Manifest, parse_manifest
 from solvent.identity.model_digest import model_digest
@@ -20,4 +20,5 @@ __all__ = [
     "model_digest",
     "package_folder",
     "parse_manifest",
+    "require_locked",
 ]

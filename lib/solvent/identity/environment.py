@@ -5,16 +5,17 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+import re
 import shutil
 import subprocess
 from collections.abc import Mapping
-from importlib.metadata import version
+from importlib.metadata import distributions, version
 from pathlib import Path
 
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from solvent.errors import ConfigurationError
+from solvent.errors import ConfigurationError, RefusedError
 from solvent.session import RESULT_SETTINGS
 
 LIBRARIES = ("pyspark", "delta-spark", "mlflow", "numpy", "solvent")
@@ -38,6 +39,32 @@ def environment_facts(java: Mapping[str, str], root: Path) -> dict[str, str]:
         "lock": hashlib.sha256(lock.read_bytes()).hexdigest() if lock.is_file() else "none",
         **RESULT_SETTINGS,
     }
+
+
+def require_locked(root: Path) -> None:
+    """Refuses to go on with other packages than requirements.lock pins; one that is not installed is not used.
+
+    Args:
+        root: The folder that holds requirements.lock, if there is one.
+
+    Raises:
+        RefusedError: Naming the first package.
+    """
+    lock = root / "requirements.lock"
+    if not lock.is_file():
+        return
+    installed = {canonical(one.metadata["Name"]): one.version for one in distributions()}
+    for name, pinned in re.findall(r"^([\w.-]+)==(\S+)", lock.read_text(encoding="utf-8"), re.MULTILINE):
+        found = installed.get(canonical(name), pinned)
+        if found != pinned:
+            raise RefusedError(
+                f"{lock}: pins {name} {pinned}, but {found} is installed here; install what this commit pins, then deploy again"
+            )
+
+
+def canonical(name: str) -> str:
+    """The name of a package as it is compared."""
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def java_of(spark: SparkSession) -> dict[str, str]:

@@ -6,7 +6,7 @@ moved; the next run comes to the same decision, finds it as the last one, and mo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -73,23 +73,33 @@ def decisions(warehouse: Warehouse) -> list[Decision]:
     return [decision_from(row) for row in decision_rows(warehouse)]
 
 
-def decision_rows(warehouse: Warehouse) -> list[Any]:
+def decision_rows(warehouse: Warehouse) -> list[dict[str, Any]]:
     """The rows of the table, from the first; one for each release, so that they are few."""
     if not warehouse.exists(DECISIONS):
         return []
-    return warehouse.read(DECISIONS).orderBy("sequence", F.col("decided_at")).collect()
+    rows = warehouse.read(DECISIONS).orderBy("sequence", F.col("decided_at")).collect()
+    return [row.asDict(recursive=True) for row in rows]
 
 
-def decision_from(row: Any) -> Decision:
+def decisions_of_ledger(rows: Sequence[Mapping[str, Any]]) -> list[Decision]:
+    """All decisions from the rows of the table, from the first."""
+    return [decision_from(row) for row in sorted(rows, key=lambda row: (row["sequence"], row["decided_at"]))]
+
+
+def decision_from(row: Mapping[str, Any]) -> Decision:
     """A decision as the table has it."""
-    gates = tuple(GateResult(*gate) for gate in row["gates"])
+    gates = tuple(GateResult(**gate) for gate in row["gates"])
     return Decision(
         row["kind"], row["model"], row["from_version"], row["to_version"], row["passed"], row["reason"], gates
     )
 
 
 def release(
-    warehouse: Warehouse, registry: Registry, challenger: ModelVersion, gates: Callable[[], Sequence[GateResult]]
+    warehouse: Warehouse,
+    registry: Registry,
+    challenger: ModelVersion,
+    gates: Callable[[], Sequence[GateResult]],
+    force: bool = False,
 ) -> Decision:
     """Makes the challenger champion if it passed every gate.
 
@@ -98,6 +108,7 @@ def release(
         registry: The project's models.
         challenger: The version to decide on.
         gates: Applies the gates; not called for a version that is champion already, or may not be released.
+        force: Release also what was rolled back before.
 
     Returns:
         The decision; the challenger is champion now if it passed.
@@ -111,10 +122,10 @@ def release(
     history = decisions(warehouse)
     if champion is not None and champion.version == challenger.version:
         return next(one for one in reversed(history) if one.passed and one.to_version == challenger.version)
-    left = [one for one in history if one.passed and challenger.version in (one.from_version, one.to_version)]
-    if left and left[-1].kind == "rollback" and left[-1].from_version == challenger.version:
+    back = rolled_back(history, challenger)
+    if back is not None and not force:
         raise RefusedError(
-            f"{challenger} was rolled back ({left[-1].reason}); it is not released again by itself: "
+            f"{challenger} was rolled back ({back.reason}); it is not released again by itself: "
             f"`solvent promote --model {challenger.version}` does it by hand"
         )
     results = gates()
@@ -128,6 +139,13 @@ def release(
     decided = Decision("release", challenger.name, before, challenger.version, not failed, reason, tuple(results))
     carry_out(warehouse, registry, challenger, decided)
     return decided
+
+
+def rolled_back(history: Sequence[Decision], version: ModelVersion) -> Decision | None:
+    """The rollback that a version was last taken out by; None if it was not, or came back since."""
+    moves = [one for one in history if one.passed and version.version in (one.from_version, one.to_version)]
+    last = moves[-1] if moves else None
+    return last if last is not None and last.kind == "rollback" and last.from_version == version.version else None
 
 
 def place(gate: GateResult) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -69,7 +70,20 @@ def source_pins(warehouse: Warehouse, project: Project) -> tuple[Pin, ...]:
     last = ledger.groupBy("source").agg(
         F.max(F.struct("sequence", "table_id", "version", "version_timestamp", "total_content")).alias("last")
     )
-    found = {row["source"]: row["last"] for row in last.collect()}
+    return pins_from({row["source"]: row["last"] for row in last.collect()}, project)
+
+
+def pins_of_ledger(rows: Sequence[Mapping[str, Any]], project: Project) -> tuple[Pin, ...]:
+    """The same from the rows of the ledger of ingestion.
+
+    Raises:
+        TableError: If a source was never ingested.
+    """
+    return pins_from({row["source"]: row for row in sorted(rows, key=lambda row: row["sequence"])}, project)
+
+
+def pins_from(found: Mapping[str, Mapping[str, Any]], project: Project) -> tuple[Pin, ...]:
+    """A pin for each source from its last batch."""
     missing = sorted(set(project.sources) - set(found))
     if missing:
         raise TableError(
@@ -78,7 +92,7 @@ def source_pins(warehouse: Warehouse, project: Project) -> tuple[Pin, ...]:
     return tuple(pin(name, source, found[name]) for name, source in sorted(project.sources.items()))
 
 
-def pin(name: str, source: Source, last: Mapping[str, str]) -> Pin:
+def pin(name: str, source: Source, last: Mapping[str, Any]) -> Pin:
     """The pin that a ledger row gives."""
     content = Content.parse(last["total_content"])
     columns = [f"{column.name} {column.type.lower()}" for column in source.columns]

@@ -1,0 +1,159 @@
+"""The canary: challenger and champion score the same latest rows, and what would change for those who use the predictions is told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass
+from datetime import datetime, timedelta
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from solvent.config.base import midnight
+from solvent.config.expressions import Column
+from solvent.config.model import Canary, Project
+from solvent.errors import FeatureError
+from solvent.evaluation import ALL
+from solvent.evaluation.memberships import slice_value
+from solvent.monitoring.findings import WHOSE, append_once, whose
+from solvent.registry import ModelVersion
+from solvent.release import GateResult
+from solvent.tables.sources import Pin, read_source
+from solvent.tables.warehouse import Warehouse
+
+CANARIES = "canaries"
+FIGURES = (
+    Column("slice", "STRING"),
+    Column("slice_value", "STRING"),
+    Column("n", "BIGINT"),
+    Column("mean_change", "DOUBLE"),
+    Column("mean_absolute_change", "DOUBLE"),
+    Column("low", "DOUBLE"),
+    Column("median", "DOUBLE"),
+    Column("high", "DOUBLE"),
+    Column("flipped", "DOUBLE"),
+)
+CANARY_COLUMNS = (
+    *WHOSE,
+    Column("champion_version", "BIGINT"),
+    Column("since", "TIMESTAMP"),
+    Column("until", "TIMESTAMP"),
+    *FIGURES,
+)
+# Of the changes of predictions, the outermost of which may be a single row.
+QUANTILES = (0.01, 0.5, 0.99)
+
+
+@dataclass(frozen=True)
+class Changed:
+    """How the predictions of a slice value change from champion to challenger.
+
+    Attributes:
+        slice: The slice column, or "all".
+        slice_value: Its value, or "all".
+        n: Rows that both scored.
+        mean_change: Challenger less champion.
+        mean_absolute_change: Without sign.
+        low: 1 % of changes are less.
+        median: Half of them are.
+        high: 1 % are more.
+        flipped: Share of rows on the other side of the threshold; 0 for a regression.
+    """
+
+    slice: str
+    slice_value: str
+    n: int
+    mean_change: float
+    mean_absolute_change: float
+    low: float
+    median: float
+    high: float
+    flipped: float
+
+
+def latest_interval(
+    warehouse: Warehouse, project: Project, pins: Sequence[Pin], days: int
+) -> tuple[datetime, datetime]:
+    """The latest days of prediction times that there are, [since, until), in whole days UTC.
+
+    Raises:
+        FeatureError: If the source has no row.
+    """
+    name = project.prediction.source
+    pinned = next(pin for pin in pins if pin.source == name)
+    facts = read_source(warehouse, project.sources[name], pinned)
+    last = facts.agg(F.date_format(F.max(F.expr(project.prediction.time)), "yyyy-MM-dd").alias("last")).collect()[0][0]
+    if last is None:
+        raise FeatureError(f"source {name}: has no row to score")
+    until = midnight(datetime.fromisoformat(last).date()) + timedelta(days=1)
+    return until - timedelta(days=days), until
+
+
+def compare_scores(challenger: DataFrame, champion: DataFrame, project: Project) -> list[Changed]:
+    """How predictions change, over all rows and on every slice value; one pass over both.
+
+    Args:
+        challenger: Key, slices, prediction.
+        champion: The same rows.
+        project: Declares key, slices, threshold.
+    """
+    measures, key = project.evaluation, list(project.predicted.key)
+    threshold = F.lit(measures.threshold)
+    before = champion.select(*key, F.col("prediction").alias("_before"))
+    where = F.array(
+        F.struct(F.lit(ALL).alias("slice"), F.lit(ALL).alias("slice_value")),
+        *(F.struct(F.lit(name).alias("slice"), slice_value(name).alias("slice_value")) for name in measures.slices),
+    )
+    both = challenger.join(before, key).select(
+        F.explode(where).alias("where"),
+        (F.col("prediction") - F.col("_before")).alias("change"),
+        ((F.col("prediction") >= threshold) != (F.col("_before") >= threshold)).alias("flipped"),
+    )
+    flipped = F.avg(F.col("flipped").cast("double")) if project.model.kind == "binary" else F.lit(0.0)
+    found = both.groupBy("where").agg(
+        F.count(F.lit(1)).alias("n"),
+        F.avg("change").alias("mean_change"),
+        F.avg(F.abs("change")).alias("mean_absolute_change"),
+        F.percentile_approx("change", list(QUANTILES), 10_000).alias("quantiles"),
+        flipped.alias("flipped"),
+    )
+    rows = found.select(
+        "where.slice", "where.slice_value", "n", "mean_change", "mean_absolute_change",
+        *(F.col("quantiles")[place] for place in range(len(QUANTILES))), "flipped",
+    )  # fmt: skip
+    return sorted(
+        (Changed(*row) for row in rows.collect()), key=lambda one: (one.slice != ALL, one.slice, one.slice_value)
+    )
+
+
+def canary_gates(bounds: Canary, changed: Sequence[Changed]) -> list[GateResult]:
+    """What the bounds of model.yml say of the changes."""
+    found = []
+    for one in changed:
+        flips = bounds.flipped if one.slice == ALL else bounds.flipped_in_slice
+        if flips is not None and (one.slice == ALL or one.n >= bounds.min_rows):
+            found.append(bounded(f"canary: at most {flips:.0%} of decisions change", one, one.flipped, flips))
+        if bounds.moved is not None and one.slice == ALL:
+            rule = f"canary: predictions change by at most {bounds.moved:g} in the mean"
+            found.append(bounded(rule, one, one.mean_absolute_change, bounds.moved))
+    return found
+
+
+def bounded(rule: str, one: Changed, value: float, bound: float) -> GateResult:
+    """A figure held against its bound."""
+    passed = value <= bound
+    reason = f"{value:.4f} {'≤' if passed else '>'} {bound:g} of {one.n:,} rows"
+    return GateResult(rule, one.slice, one.slice_value, value, bound, passed, reason)
+
+
+def append_canary(
+    warehouse: Warehouse,
+    challenger: ModelVersion,
+    champion: ModelVersion,
+    interval: tuple[datetime, datetime],
+    changed: Sequence[Changed],
+) -> None:
+    """Appends the changes, once."""
+    warehouse.create(CANARIES, CANARY_COLUMNS)
+    rows = [(*whose(challenger), champion.version, *interval, *astuple(one)) for one in changed]
+    append_once(warehouse, CANARIES, CANARY_COLUMNS, rows)

@@ -1,0 +1,250 @@
+"""The plan of a deployment: what a commit would do to the champion, and why. It is made without a Spark session.
+
+What is compared is what shapes the champion, by its manifest: configuration, functions, libraries. A challenger is trained on the
+champion's own as-of and pins, so that it differs from it by what was changed and by nothing else; new data is for the policy of
+retraining. A model that was trained from the same before is recognised, and not trained again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date
+from statistics import median
+from typing import Any
+
+from solvent.deployment.differences import (
+    Difference,
+    configuration_differences,
+    data_differences,
+    function_differences,
+    library_differences,
+)
+from solvent.deployment.ledger import DEPLOYMENTS
+from solvent.features.table import BUILDS, build_name, declared, feature_code
+from solvent.identity import Commit, Manifest, combined, environment_facts, function_digests, java_here
+from solvent.pipeline import Settings
+from solvent.registry import CHAMPION, ModelVersion, Registry
+from solvent.release import DECISIONS, Decision, decisions_of_ledger, rolled_back
+from solvent.tables.ledger import ledger_rows
+from solvent.tables.sources import BATCHES, Pin, pins_of_ledger
+from solvent.training import learned_by, training_key
+
+NOTHING, TRAIN, RELEASE, HELD = "nothing", "train", "release", "held"
+# Exit code of `solvent plan` when a deployment would do something.
+CHANGES = 4
+RUN, REUSE = "run", "reuse"
+TRAINED, TESTED, EVALUATED, RELEASED = "train", "test", "evaluate", "release"
+
+
+@dataclass(frozen=True)
+class PlannedStep:
+    """One step: whether it runs or is reused, why, and the seconds it took in earlier deployments, if there were any."""
+
+    name: str
+    does: str
+    reason: str
+    seconds: float | None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a deployment would do.
+
+    Attributes:
+        project: Whose.
+        environment: Where.
+        commit: What would be deployed; None outside of a repository.
+        dirty: Whether the working tree differs from it.
+        outcome: "nothing", "train", "release" (of a version trained before) or "held" (that version was refused or rolled back).
+        reason: Why, in words.
+        champion: Version now, None if there is none.
+        version: Version that would be released, if it was trained before.
+        as_of: The date that windows are relative to.
+        pins: What features are built from.
+        differences: From the champion.
+        steps: In order; none if nothing is to be done.
+        gates: The rules that will decide.
+        forced: Whether also what was refused or rolled back before is released.
+    """
+
+    project: str
+    environment: str
+    commit: str | None
+    dirty: bool
+    outcome: str
+    reason: str
+    champion: int | None
+    version: int | None
+    as_of: date
+    pins: tuple[Pin, ...]
+    differences: tuple[Difference, ...]
+    steps: tuple[PlannedStep, ...]
+    gates: tuple[str, ...]
+    forced: bool = False
+
+    @property
+    def changes(self) -> bool:
+        """Whether a deployment would do something."""
+        return self.outcome in (TRAIN, RELEASE)
+
+    def document(self) -> dict[str, Any]:
+        """The plan as JSON values."""
+        return {**asdict(self), "as_of": self.as_of.isoformat()}
+
+
+def make_plan(
+    settings: Settings, registry: Registry, commit: Commit, today: date, as_of: date | None = None, force: bool = False
+) -> Plan:
+    """Compares what is committed with the champion.
+
+    Args:
+        settings: The configuration and the feature groups, as committed.
+        registry: The project's models.
+        commit: Where the code comes from.
+        today: The as-of of a first model.
+        as_of: Another as-of than the champion's, with the sources as they are now.
+        force: Release also what was refused or rolled back before.
+
+    Raises:
+        TableError: If nothing was ingested.
+        IntegrityError: If the champion's manifest was changed.
+    """
+    project, environment = settings.project, settings.environment
+    champion = registry.by_alias(project.project, CHAMPION)
+    manifest = registry.manifest(champion) if champion is not None else None
+    latest = pins_of_ledger(ledger_rows(environment, project.project, BATCHES), project)
+    moves = manifest is None or (as_of is not None and as_of.isoformat() != manifest["as_of"])
+    looks_from = as_of or (date.fromisoformat(manifest["as_of"]) if manifest is not None else today)
+    pins = latest if moves or manifest is None else tuple(Pin(**pin) for pin in manifest["pins"])
+    made = Recipe.of(settings, looks_from, pins)
+    differences = made.differences(manifest, latest) if manifest is not None else ()
+    features = made.features(manifest, environment_builds(settings))
+    key = made.key(features) if features is not None else None
+    version = registry.by_training(project.project, key) if key is not None else None
+    history = decisions_of_ledger(ledger_rows(environment, project.project, DECISIONS))
+    outcome, reason = decide(champion, version, history, tuple(gate.rule for gate in project.gates), force)
+    return Plan(
+        project.project,
+        environment.name,
+        commit.hash,
+        commit.dirty,
+        outcome,
+        reason,
+        champion.version if champion is not None else None,
+        version.version if version is not None else None,
+        looks_from,
+        pins,
+        tuple(differences),
+        steps(settings, outcome, features is not None) if outcome in (TRAIN, RELEASE) else (),
+        tuple(gate.rule + (f" on every {gate.slice}" if gate.slice else "") for gate in project.gates),
+        force,
+    )
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What is committed, as a manifest would tell it."""
+
+    settings: Settings
+    as_of: date
+    pins: tuple[Pin, ...]
+    shaping: Mapping[str, str]
+    learning: Mapping[str, str]
+    environment: Mapping[str, str]
+
+    @classmethod
+    def of(cls, settings: Settings, as_of: date, pins: tuple[Pin, ...]) -> Recipe:
+        """The recipe of the code that is imported here."""
+        learning = function_digests(learned_by(settings.project.model))
+        facts = environment_facts(java_here(), settings.root)
+        return cls(settings, as_of, pins, feature_code(settings.groups), learning, facts)
+
+    def differences(self, manifest: Manifest, latest: Sequence[Pin]) -> list[Difference]:
+        """What is not as the champion was made."""
+        known = {name: manifest.functions[name] for name in manifest.functions if name in self.functions_of(manifest)}
+        groups = [group.name for group in self.settings.groups]
+        return [
+            *configuration_differences(manifest["configuration"]["resolved"], self.settings.project.resolved()),
+            *function_differences(
+                known, {**self.shaping, **self.learning}, [*groups, *manifest["configuration"]["resolved"]["features"]]
+            ),
+            *library_differences(manifest["environment"], self.environment),
+            *data_differences([Pin(**pin) for pin in manifest["pins"]], latest),
+        ]
+
+    def functions_of(self, manifest: Manifest) -> set[str]:
+        """The functions that shaped a model; its manifest tells of those of the baseline as well."""
+        return {*self.shaping, *self.learning, *manifest["configuration"]["resolved"]["features"]}
+
+    def features(self, manifest: Manifest | None, builds: Mapping[str, str]) -> str | None:
+        """The digest of the features, if they are built."""
+        name = build_name(self.settings.project, self.pins, self.as_of, combined(self.shaping))
+        if manifest is not None and manifest["features"]["build"] == name:
+            return str(manifest["features"]["digest"])
+        return builds.get(name)
+
+    def key(self, features: str) -> str:
+        """The name of the training."""
+        project = self.settings.project
+        types = {feature.name: feature.type for feature in declared(self.settings.groups)}
+        return training_key(
+            project, project.project, project.model, features, types, self.as_of, self.learning, self.environment
+        )
+
+
+def environment_builds(settings: Settings) -> dict[str, str]:
+    """Name of a feature build -> digest of its content."""
+    rows = ledger_rows(settings.environment, settings.project.project, BUILDS)
+    return {row["build"]: row["digest"] for row in rows}
+
+
+def decide(
+    champion: ModelVersion | None,
+    version: ModelVersion | None,
+    history: Sequence[Decision],
+    rules: Sequence[str],
+    force: bool,
+) -> tuple[str, str]:
+    """What a deployment would come to, and why."""
+    if version is None:
+        return TRAIN, "there is no champion yet" if champion is None else "no model was trained from this before"
+    if champion is not None and version.version == champion.version:
+        return NOTHING, f"{champion} is what this commit makes"
+    back = rolled_back(history, version)
+    if back is not None and not force:
+        return HELD, f"{version} is what this commit makes, and was rolled back: {back.reason}; --force releases it"
+    refused = [one for one in history if one.to_version == version.version]
+    if not force and refused and not refused[-1].passed and {gate.rule for gate in refused[-1].gates} >= set(rules):
+        return HELD, f"{version} is what this commit makes, and was refused: {refused[-1].reason}"
+    return RELEASE, f"{version} was trained from the same before"
+
+
+def steps(settings: Settings, outcome: str, built: bool) -> tuple[PlannedStep, ...]:
+    """The steps of a deployment that does something."""
+    spent = seconds_of(ledger_rows(settings.environment, settings.project.project, DEPLOYMENTS))
+    deploy = settings.project.deploy
+    trains = outcome == TRAIN
+    planned = [
+        (
+            TESTED,
+            RUN if deploy.tests else REUSE,
+            f"pytest {' '.join(deploy.tests)}" if deploy.tests else "model.yml names no tests",
+        ),
+        (
+            "features",
+            REUSE if built or not trains else RUN,
+            "built before from the same" if built or not trains else "not built yet from this",
+        ),
+        (TRAINED, RUN if trains else REUSE, "not trained yet from this" if trains else "trained before from the same"),
+        (EVALUATED, RUN, "challenger, champion and baseline on the same holdout"),
+        ("canary", RUN, f"challenger and champion score the latest {deploy.canary.days} days"),
+        (RELEASED, RUN, f"{len(settings.project.gates)} gates; then {deploy.probation.days} days of probation"),
+    ]
+    return tuple(PlannedStep(*one, spent.get(one[0]) if one[1] == RUN else None) for one in planned)
+
+
+def seconds_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """The median of what each step took."""
+    names = {row["step"] for row in rows}
+    return {name: median(row["seconds"] for row in rows if row["step"] == name) for name in names}

@@ -1,0 +1,73 @@
+"""The options that jobs share, and what they are turned into."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from solvent.errors import ConfigurationError
+from solvent.pipeline import Run, Settings, load_settings
+
+Command = Callable[..., Any]
+
+
+def only_project(ctx: click.Context, _: click.Parameter, value: str | None) -> str:
+    """The project asked for, or the only one there is."""
+    if value is not None:
+        return value
+    root: Path = ctx.obj
+    known = sorted(found.parent.name for found in (root / "conf").glob("*/model.yml"))
+    if len(known) != 1:
+        raise ConfigurationError(
+            f"--project: name one of: {', '.join(known) or f'none, as {root}/conf holds no model.yml'}"
+        )
+    return known[0]
+
+
+def as_date(_: click.Context, __: click.Parameter, value: datetime | None) -> date:
+    """A date, today in UTC if none is given."""
+    return value.date() if value is not None else datetime.now(UTC).date()
+
+
+def where(command: Command) -> Command:
+    """The options of every job."""
+    project = click.option("--project", callback=only_project, help="Folder of conf/ (default: the only one).")
+    environment = click.option(
+        "--environment", default="local", show_default=True, help="Name of a file in conf/environments, or a path."
+    )
+    return project(environment(command))
+
+
+DAY = click.DateTime(["%Y-%m-%d"])
+as_of_option = click.option(
+    "--as-of",
+    callback=as_date,
+    type=DAY,
+    help="Date the windows are relative to (default: today, UTC).",
+)
+force_option = click.option("--force", is_flag=True, help="Do again what is there already.")
+
+
+def model_option(default: str) -> Command:
+    """The option that names a model version."""
+    return click.option(
+        "--model",
+        "which",
+        default=default,
+        show_default=True,
+        help="Version number, champion, challenger or previous_champion.",
+    )
+
+
+def settings_of(ctx: click.Context, project: str, environment: str) -> Settings:
+    """The validated configuration."""
+    return load_settings(project, environment, ctx.obj)
+
+
+def run_of(settings: Settings, as_of: date | None = None, force: bool = False) -> Run:
+    """A run that tells its progress."""
+    return Run(settings, as_of or datetime.now(UTC).date(), click.echo, force)

@@ -1,0 +1,24 @@
+"""What a model is made with is what is pinned."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from solvent.errors import RefusedError
+from solvent.identity import require_locked
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_packages_are_those_of_the_lock_or_nothing_is_made(tmp_path: Path) -> None:
+    require_locked(ROOT)
+    require_locked(tmp_path)
+    lock = tmp_path / "requirements.lock"
+    lock.write_text(f"not-installed==1.0 \\\n    --hash=sha256:00\nPyYAML=={version('pyyaml')} \\\n")
+    require_locked(tmp_path)
+    lock.write_text("PyYAML==0.1 \\\n")
+    with pytest.raises(RefusedError, match=f"pins PyYAML 0.1, but {version('pyyaml')} is installed here"):
+        require_locked(tmp_path)
