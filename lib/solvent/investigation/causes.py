@@ -34,7 +34,6 @@ from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
-from scipy.optimize import brentq
 from scipy.special import expit, logit
 
 from solvent.errors import EvaluationError
@@ -278,6 +277,9 @@ def shifted_odds(before: Floats, shift: float) -> float:
 
     In each cell of predictions the mean loss is linear in the rate of labels; its slope is the log odds against, at the mean prediction.
     """
+    # Imported only here: it takes a quarter of a second, and `solvent plan` needs none of it.
+    from scipy.optimize import brentq
+
     rows = before[:, ROWS]
     weights, rates = rows / rows.sum(), (before[:, LABEL] + 0.5) / (rows + 1)
     odds = logit(np.clip(means(before, PREDICTED), 1e-6, 1 - 1e-6))
