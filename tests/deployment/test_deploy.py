@@ -155,6 +155,9 @@ def test_the_same_commit_again_does_nothing(server: Server) -> None:
     assert "nothing to do; shop version 2 is what this commit makes" in done.stdout
     assert server.shop.run().warehouse.read(DEPLOYMENTS).count() == before
     assert server.note()["outcome"] == "released"
+    older = solvent(server.shop, "deploy", "--repo", str(server.bare), "--commit", "HEAD~1")
+    assert older.exit_code == 0, older.output
+    assert f"is older than {server.head[:12]}, which was deployed before; nothing is done" in older.output
 
 
 def test_a_reverted_commit_is_recognised_and_released_without_training(server: Server, tmp_path: Path) -> None:
