@@ -119,7 +119,7 @@ class Finding:
         alarm: The window in which it was first found to deviate, or None.
         p_value: The smallest false-alarm rate per year at which it would deviate; adjusted like `deviates`.
         e_value: Evidence as of the last window, R_t / windows_per_year; unadjusted.
-        direction: "worse", or "higher" or "lower" for a signed metric: where the evidence points.
+        direction: Where the evidence points: "worse", or "higher" or "lower" where the value is not better or worse in itself.
         expected: From the reference.
         observed: Mean since the change point, or of all windows without one; None if no window has a value.
         change: The change point as seen at the alarm, if it deviates.
@@ -322,7 +322,7 @@ def finding(
         alarm=alarm,
         p_value=math.exp(log_p[-1]),
         e_value=bounded_exp(log_e[-1]),
-        direction=("higher", "lower")[strongest] if len(evidence.e_values) > 1 else "worse",
+        direction=direction_of(stream, strongest, len(evidence.e_values)),
         expected=expectation,
         observed=float(np.nanmean(since)) if np.isfinite(since).any() else None,
         change=change,
@@ -341,6 +341,13 @@ def expected(values: Values) -> Expectation:
     if reason := too_little(values):
         raise EvaluationError(reason)
     return expectations(aligned([values]))[0]
+
+
+def direction_of(stream: Stream, strongest: int, sides: int) -> str:
+    """Where the evidence points, in a word."""
+    if sides > 1:
+        return ("higher", "lower")[strongest]
+    return "higher" if stream.metric == CONCENTRATION else "worse"
 
 
 def material(streams: Sequence[Stream], before: Floats, after: Floats) -> NDArray[np.bool_]:
