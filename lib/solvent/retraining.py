@@ -40,8 +40,8 @@ class Standing:
         as_of: The date it is looked at from.
         trained: The as-of of the champion, or of the last retraining that did not replace it.
         labels: Its predictions whose label has matured.
-        deviating: Metrics and slices found to deviate when it was last monitored, and not yet when it was last trained, as people read
-            them.
+        deviating: Metrics and slices found to deviate when it was last monitored, as people read them; none if there was an alarm before
+            the last training already.
     """
 
     as_of: date
@@ -88,14 +88,16 @@ def matured_labels(warehouse: Warehouse, champion: ModelVersion, as_of: date) ->
 
 
 def deviating(warehouse: Warehouse, champion: ModelVersion, as_of: date, since: date) -> tuple[str, ...]:
-    """The metrics and slices that deviated when a model was last monitored, with an alarm that no training has answered yet."""
+    """The metrics and slices that deviated when a model was last monitored; none if a training has answered their first alarm."""
     if not warehouse.exists(DEVIATIONS):
         return ()
     mine = (F.col("model_digest") == champion.digest) & (F.col("as_of") <= F.lit(as_of))
     seen = warehouse.read(DEVIATIONS).where(mine)
     last = seen.agg(F.max("as_of").alias("as_of"))
-    new = F.col("deviates") & (F.col("alarm") >= F.lit(since))
-    rows = seen.join(last, "as_of").where(new).select("metric", "slice", "slice_value").distinct().collect()
+    found = seen.join(last, "as_of").where("deviates").select("metric", "slice", "slice_value", "alarm")
+    rows = found.distinct().collect()
+    if any(row["alarm"] < since for row in rows):
+        return ()
     words = (
         row["metric"] + ("" if row["slice"] == ALL else f" on {row['slice']} {row['slice_value']}") for row in rows
     )
