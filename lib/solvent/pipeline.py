@@ -18,7 +18,7 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from solvent.config.base import closest
+from solvent.config.base import closest, digest_of
 from solvent.config.environment import Environment, load_environment
 from solvent.config.estimator import Estimator
 from solvent.config.model import TIMES, Gate, Project, load_project
@@ -27,7 +27,7 @@ from solvent.evaluation import ALL, DaySums, Evaluation, day_sums, require_daily
 from solvent.evaluation.metrics import DESCRIPTIVE
 from solvent.features import FeatureGroup, load_groups
 from solvent.features.table import FeatureBuild, build_features, columns_of, declared, feature_code, read_build
-from solvent.identity import Commit, code_digest, combined, commit_of, environment_facts, function_digests, java_of
+from solvent.identity import Commit, code_digest, commit_of, environment_facts, function_digests, java_of
 from solvent.ingest import Batch, ingest
 from solvent.investigation import (
     RESOLVED,
@@ -45,7 +45,7 @@ from solvent.registry import CHALLENGER, CHAMPION, ModelVersion, Registry
 from solvent.release import Compared, Decision, GateResult, decisions, judge, release
 from solvent.report import ModelPage, investigation_page, model_page
 from solvent.retraining import Retraining, record, standing_of, triggers
-from solvent.scoring import Interval, ScoreBatch, batches, described_of, predictions_table, score, skew_of
+from solvent.scoring import Interval, ScoreBatch, batches, described_of, predictions_table, score, scored_by, skew_of
 from solvent.session import at_once, session
 from solvent.tables.sources import Pin, source_pins
 from solvent.tables.warehouse import Warehouse
@@ -196,11 +196,16 @@ class Run:
         return code_digest("solvent", self.project.project)
 
     @cached_property
+    def shaping(self) -> dict[str, str]:
+        """Digests of the functions that shape features, by import path."""
+        return feature_code(self.settings.groups)
+
+    @cached_property
     def functions(self) -> dict[str, str]:
         """Digests of the functions that shape features and models, by import path."""
         estimators = (self.project.model, self.project.baseline)
         learning = dict.fromkeys(name for one in estimators for name in learned_by(one))
-        return {**feature_code(self.settings.groups), **function_digests(list(learning))}
+        return {**self.shaping, **function_digests(list(learning))}
 
     @cached_property
     def commit(self) -> Commit:
@@ -237,7 +242,7 @@ class Run:
     @cached_property
     def build(self) -> FeatureBuild:
         """The features of this run's as-of."""
-        pins, code = self.pins, combined(feature_code(self.settings.groups))
+        pins, code = self.pins, digest_of(self.shaping)
         with self.step("features") as say:
             build, made = build_features(
                 self.warehouse, self.project, self.settings.groups, pins, self.as_of, code, self.force
@@ -458,6 +463,11 @@ class Run:
             say(f"{version}, {since:%Y-%m-%d} to {until:%Y-%m-%d}: {said} {batch.rows:,} rows{before}{left}")
         return batch
 
+    def predictions(self, version: ModelVersion, since: datetime, until: datetime) -> DataFrame:
+        """What a version predicted for an interval of prediction times: key, slices, prediction_time, prediction."""
+        table = predictions_table(self.project, self.settings.groups)
+        return self.warehouse.read(table).where(scored_by(version, since, until))
+
     def skew(self, version: ModelVersion) -> int:
         """How many rows scored have features that are not what the sources, as they were, give now.
 
@@ -493,13 +503,14 @@ class Run:
         with self.step("monitor") as say:
             measured = reference_measured(self.warehouse, version)
             holdout = None if measured else self.holdout_of(version, featured=True)
-            described = described_of(self.settings.groups, self.registry.manifest(version))
+            manifest = self.registry.manifest(version)
+            described = described_of(self.settings.groups, manifest)
             since = judged_from(self.warehouse, version, self.as_of)
             found = monitor(
                 self.warehouse, self.project, version, predictions, holdout, described, self.pins, self.as_of, since
             )
             last = next((batch for batch in reversed(scored) if batch.rows), scored[-1])
-            trained = date.fromisoformat(self.registry.manifest(version)["as_of"])
+            trained = date.fromisoformat(manifest["as_of"])
             health = append_model_health(self.warehouse, version, trained, last.rows, last.seconds, self.as_of)
             say(f"{version}: {len(found.windows)} days new or changed, {len(found.life)} judged")
             say(f"trained {health.age_days} days ago, scores {health.rows_per_second:,.0f} rows per second")

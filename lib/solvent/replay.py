@@ -22,7 +22,6 @@ from solvent.config.expressions import Column
 from solvent.errors import ConfigurationError, RefusedError
 from solvent.evaluation import ALL, DaySums, Evaluation, day_sums, evaluate, lead
 from solvent.evaluation.metrics import DESCRIPTIVE, UNPAIRED
-from solvent.features.table import predicted_within
 from solvent.monitoring import Monitored
 from solvent.monitoring.findings import append_once
 from solvent.monitoring.labels import MATURED, with_labels
@@ -30,7 +29,6 @@ from solvent.monitoring.monitor import labels_of
 from solvent.pipeline import Run, Settings, write_page
 from solvent.registry import CHAMPION
 from solvent.report.replay import Mark, ReplayPage, Versus, Way, replay_page
-from solvent.scoring import predictions_table
 from solvent.tables.warehouse import Warehouse
 
 NEVER, POLICY, MONTHLY = "never", "policy", "monthly"
@@ -222,8 +220,7 @@ def labelled_predictions(run: Run, reigns: Sequence[Reign]) -> DataFrame:
     for one in joined(reigns):
         version = run.registry.find(run.project.project, str(one.version))
         run.score(version, one.since, one.until)
-        mine = predicted_within(one.since, one.until) & (F.col("model_digest") == version.digest)
-        parts.append(run.warehouse.read(predictions_table(run.project, run.settings.groups)).where(mine))
+        parts.append(run.predictions(version, one.since, one.until))
     predictions = reduce(DataFrame.unionByName, parts)
     since, until = reigns[0].since, midnight(run.as_of)
     labels = labels_of(run.warehouse, run.project, run.pins, since, until)

@@ -163,7 +163,7 @@ def score(
     features = [feature.name for feature in declared(groups)]
     scored = predicted(rows, carried=[*dict.fromkeys([*carried, *features])])
     scored = scored.withColumn("features_hash", row_hash(scored, features))
-    before = warehouse.read(table).where(scored_by(version, interval) & (F.col("batch") != name))
+    before = warehouse.read(table).where(scored_by(version, interval.since, interval.until) & (F.col("batch") != name))
     scored = scored.join(before.select(*key, F.lit(True).alias("_before")), key, "left").persist()
     sound, new = scorable(project), F.col("_before").isNull()
     try:
@@ -188,9 +188,9 @@ def score(
     return found, True
 
 
-def scored_by(version: ModelVersion, interval: Interval) -> Expression:
+def scored_by(version: ModelVersion, since: datetime, until: datetime) -> Expression:
     """Whether a prediction is of a model, and of an interval."""
-    return predicted_within(interval.since, interval.until) & (F.col("model_digest") == version.digest)
+    return predicted_within(since, until) & (F.col("model_digest") == version.digest)
 
 
 def describe(

@@ -18,7 +18,7 @@ from solvent.deployment.differences import (
     function_differences,
     library_differences,
 )
-from solvent.deployment.ledger import DEPLOYMENTS, steps_of_ledger
+from solvent.deployment.ledger import DEPLOYMENTS, PROBATION, steps_of_ledger
 from solvent.deployment.observe import in_words, observe
 from solvent.deployment.plan import CHANGES, Plan, make_plan
 from solvent.deployment.probation import ROLLED_BACK
@@ -176,7 +176,7 @@ def history_command(ctx: click.Context, project: str, environment: str) -> None:
         commit = f", commit {commits[one.to_version][:12]}" if one.to_version in commits else ""
         click.echo(f"{one.kind:<9} version {one.to_version} {outcome} (was {one.from_version}{commit}): {one.reason}")
     for step in steps:
-        if step.step == "probation":
+        if step.step == PROBATION:
             click.echo(f"{step.step:<9} version {step.version} {step.outcome} (against {step.champion_version})")
 
 

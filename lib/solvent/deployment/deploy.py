@@ -16,21 +16,15 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
-
 from solvent.deployment.canary import Changed, append_canary, canary_gates, compare_scores, latest_interval
-from solvent.deployment.ledger import DeploymentStep, append_step
-from solvent.deployment.plan import EVALUATED, RELEASED, TESTED, TRAIN, TRAINED, Plan
+from solvent.deployment.ledger import CANARY, EVALUATED, RELEASED, TESTED, TRAINED, DeploymentStep, append_step
+from solvent.deployment.plan import TRAIN, Plan
 from solvent.errors import EvaluationError, RefusedError
-from solvent.features.table import predicted_within
 from solvent.identity.worktree import code_of
 from solvent.pipeline import Run, Settings
 from solvent.registry import CHAMPION, ModelVersion
 from solvent.release import Decision, GateResult
-from solvent.scoring import predictions_table
 
-CANARY = "canary"
 LINES_SHOWN = 15
 
 
@@ -149,8 +143,8 @@ class Deployment:
                 detail |= {"outcome": "not compared", "reason": str(error)}
                 self.say(f"{CANARY:<10} not compared: {error}")
                 return until.isoformat(), []
-            scores = [scored_rows(run, one, since, until) for one in (version, champion)]
-            found = compare_scores(scores[0], scores[1], run.project)
+            after, before = (run.predictions(one, since, until) for one in (version, champion))
+            found = compare_scores(after, before, run.project)
             append_canary(run.warehouse, version, champion, (since, until), found)
             gates = canary_gates(bounds, found)
             detail |= {"slices": [asdict(one) for one in found], "gates": [asdict(one) for one in gates]}
@@ -167,9 +161,3 @@ def said(found: Sequence[Changed], since: datetime) -> str:
         f"{whole.n:,} rows since {since:%Y-%m-%d}: predictions change by {whole.mean_absolute_change:.4f} in the mean "
         f"(98 % of them by {whole.low:+.4f} to {whole.high:+.4f}), and {whole.flipped:.1%} of decisions"
     )
-
-
-def scored_rows(run: Run, version: ModelVersion, since: datetime, until: datetime) -> DataFrame:
-    """What a version predicted in an interval: key, slices, prediction_time, prediction."""
-    mine = predicted_within(since, until) & (F.col("model_digest") == version.digest)
-    return run.warehouse.read(predictions_table(run.project, run.settings.groups)).where(mine)

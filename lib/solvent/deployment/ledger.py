@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from pyspark.sql import functions as F
-
 from solvent.config.base import digest_of
 from solvent.config.expressions import Column
 from solvent.tables.warehouse import Warehouse
 
 DEPLOYMENTS = "deployments"
+# Steps, in their order.
+TESTED, TRAINED, EVALUATED, CANARY, RELEASED, PROBATION = "test", "train", "evaluate", "canary", "release", "probation"
 COLUMNS = (
     Column("commit", "STRING"),
     Column("step", "STRING"),
@@ -69,8 +69,7 @@ def deployment_steps(warehouse: Warehouse) -> list[DeploymentStep]:
     """All steps, from the first."""
     if not warehouse.exists(DEPLOYMENTS):
         return []
-    rows = warehouse.read(DEPLOYMENTS).orderBy(F.col("ended_at")).collect()
-    return steps_of_ledger([row.asDict() for row in rows])
+    return steps_of_ledger([row.asDict() for row in warehouse.read(DEPLOYMENTS).collect()])
 
 
 def steps_of_ledger(rows: Sequence[Mapping[str, Any]]) -> list[DeploymentStep]:

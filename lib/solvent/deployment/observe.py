@@ -10,9 +10,7 @@ from pyspark.sql import functions as F
 
 from solvent.config.base import midnight
 from solvent.config.model import Project
-from solvent.deployment.deploy import scored_rows
-from solvent.deployment.ledger import DeploymentStep, append_step, deployment_steps
-from solvent.deployment.plan import RELEASED
+from solvent.deployment.ledger import PROBATION, RELEASED, DeploymentStep, append_step, deployment_steps
 from solvent.deployment.probation import ROLLED_BACK, WATCHED, Watch, judge_probation
 from solvent.errors import SolventError
 from solvent.evaluation import DaySums, daily, day_sums
@@ -25,8 +23,6 @@ from solvent.pipeline import Run
 from solvent.registry import CHAMPION, ModelVersion
 from solvent.release import Decision, decisions, rollback
 from solvent.scoring import batches
-
-PROBATION = "probation"
 
 
 @dataclass(frozen=True)
@@ -53,10 +49,11 @@ def on_probation(run: Run) -> Release | None:
     if champion is None or not made or made[-1].kind == "rollback" or made[-1].from_version is None:
         return None
     steps = [one for one in deployment_steps(run.warehouse) if one.version == champion.version]
-    moves = [one for one in made if (one.to_version, one.from_version) == (champion.version, made[-1].from_version)]
-    settled = [one for one in steps if one.step == PROBATION and one.champion_version == made[-1].from_version]
+    pair = (champion.version, made[-1].from_version)
+    moves = [one for one in made if one.kind != "rollback" and (one.to_version, one.from_version) == pair]
+    settled = [one for one in steps if one.step == PROBATION and (one.version, one.champion_version) == pair]
     # A version may replace the same one again, and is then on probation again.
-    if len(settled) >= len([one for one in moves if one.kind != "rollback"]):
+    if len(settled) >= len(moves):
         return None
     manifest = run.registry.manifest(champion)
     released = [one.detail["since"] for one in steps if one.step == RELEASED and one.outcome == "released"]
@@ -113,7 +110,7 @@ def compared(run: Run, release: Release) -> tuple[DaySums, DaySums]:
     ripe = end - run.project.windows.maturity
     key = list(run.project.predicted.key)
     labels = labels_of(run.warehouse, run.project, run.pins, release.since, end)
-    both = [scored_rows(run, one, release.since, ripe) for one in (release.version, release.before)]
+    both = [run.predictions(one, release.since, ripe) for one in (release.version, release.before)]
 
     def sums(mine: DataFrame, other: DataFrame) -> DaySums:
         shared = with_labels(mine.join(other.select(*key), key, "left_semi"), labels, key, end)

@@ -13,6 +13,7 @@ from datetime import date
 from statistics import median
 from typing import Any
 
+from solvent.config.base import digest_of
 from solvent.deployment.differences import (
     Difference,
     configuration_differences,
@@ -20,9 +21,9 @@ from solvent.deployment.differences import (
     function_differences,
     library_differences,
 )
-from solvent.deployment.ledger import DEPLOYMENTS
+from solvent.deployment.ledger import CANARY, DEPLOYMENTS, EVALUATED, RELEASED, TESTED, TRAINED
 from solvent.features.table import BUILDS, build_name, declared, feature_code
-from solvent.identity import Commit, Manifest, combined, environment_facts, function_digests, java_here
+from solvent.identity import Commit, Manifest, environment_facts, function_digests, java_here
 from solvent.pipeline import Settings
 from solvent.registry import CHAMPION, ModelVersion, Registry
 from solvent.release import DECISIONS, Decision, decisions_of_ledger, rolled_back
@@ -34,7 +35,6 @@ NOTHING, TRAIN, RELEASE, HELD = "nothing", "train", "release", "held"
 # Exit code of `solvent plan` when a deployment would do something.
 CHANGES = 4
 RUN, REUSE = "run", "reuse"
-TRAINED, TESTED, EVALUATED, RELEASED = "train", "test", "evaluate", "release"
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def make_plan(
     pins = latest if moves or manifest is None else tuple(Pin(**pin) for pin in manifest["pins"])
     made = Recipe.of(settings, looks_from, pins)
     differences = made.differences(manifest, latest) if manifest is not None else ()
-    features = made.features(manifest, environment_builds(settings))
+    features = made.features(manifest)
     key = made.key(features) if features is not None else None
     version = registry.by_training(project.project, key) if key is not None else None
     history = decisions_of_ledger(ledger_rows(environment, project.project, DECISIONS))
@@ -177,12 +177,14 @@ class Recipe:
         """The functions that shaped a model; its manifest tells of those of the baseline as well."""
         return {*self.shaping, *self.learning, *manifest["configuration"]["resolved"]["features"]}
 
-    def features(self, manifest: Manifest | None, builds: Mapping[str, str]) -> str | None:
+    def features(self, manifest: Manifest | None) -> str | None:
         """The digest of the features, if they are built."""
-        name = build_name(self.settings.project, self.pins, self.as_of, combined(self.shaping))
+        project = self.settings.project
+        name = build_name(project, self.pins, self.as_of, digest_of(self.shaping))
         if manifest is not None and manifest["features"]["build"] == name:
             return str(manifest["features"]["digest"])
-        return builds.get(name)
+        builds = ledger_rows(self.settings.environment, project.project, BUILDS)
+        return next((row["digest"] for row in builds if row["build"] == name), None)
 
     def key(self, features: str) -> str:
         """The name of the training."""
@@ -191,12 +193,6 @@ class Recipe:
         return training_key(
             project, project.project, project.model, features, types, self.as_of, self.learning, self.environment
         )
-
-
-def environment_builds(settings: Settings) -> dict[str, str]:
-    """Name of a feature build -> digest of its content."""
-    rows = ledger_rows(settings.environment, settings.project.project, BUILDS)
-    return {row["build"]: row["digest"] for row in rows}
 
 
 def decide(
@@ -238,7 +234,7 @@ def steps(settings: Settings, outcome: str, built: bool) -> tuple[PlannedStep, .
         ),
         (TRAINED, RUN if trains else REUSE, "not trained yet from this" if trains else "trained before from the same"),
         (EVALUATED, RUN, "challenger, champion and baseline on the same holdout"),
-        ("canary", RUN, f"challenger and champion score the latest {deploy.canary.days} days"),
+        (CANARY, RUN, f"challenger and champion score the latest {deploy.canary.days} days"),
         (RELEASED, RUN, f"{len(settings.project.gates)} gates; then {deploy.probation.days} days of probation"),
     ]
     return tuple(PlannedStep(*one, spent.get(one[0]) if one[1] == RUN else None) for one in planned)

@@ -248,7 +248,7 @@ def build_features(
         groups: Its feature groups.
         pins: The versions of the sources to read.
         as_of: The date the windows are relative to.
-        code: Digest of the functions of feature_code.
+        code: Digest of what feature_code gives.
         force: Compute it again, and compare with what is there.
 
     Returns:

@@ -2,7 +2,7 @@
 
 from solvent.identity.code import Commit, code_digest, commit_of, package_folder
 from solvent.identity.environment import environment_facts, java_here, java_of, require_locked
-from solvent.identity.functions import combined, function_digests
+from solvent.identity.functions import function_digests
 from solvent.identity.manifest import FORMAT, Manifest, parse_manifest
 from solvent.identity.model_digest import model_digest
 
@@ -11,7 +11,6 @@ __all__ = [
     "Commit",
     "Manifest",
     "code_digest",
-    "combined",
     "commit_of",
     "environment_facts",
     "function_digests",

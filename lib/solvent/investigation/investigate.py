@@ -29,7 +29,6 @@ from solvent.investigation.periods import Part
 from solvent.investigation.rows import Span, around, rows_around, scope_of
 from solvent.investigation.wording import place, said
 from solvent.monitoring import Monitored
-from solvent.monitoring.detector import CONCENTRATION
 from solvent.monitoring.deviation import Finding, Stream, against_whole
 from solvent.monitoring.drift import concentrations
 from solvent.monitoring.findings import WHOSE
@@ -169,11 +168,11 @@ def series_of(
     warehouse: Warehouse, version: ModelVersion, stream: Stream, first: date, end: date
 ) -> list[tuple[date, float | None, bool]]:
     """The value of a stream, as it is judged, on every day it has one, and whether the day is judged."""
-    found: dict[Stream, dict[date, float | None]] = {stream.whole: {}, stream: {}}
-    if stream.metric == CONCENTRATION:
+    if stream.of_feature:
         known = concentrations(warehouse, version)
         days = sorted(day for day, feature in known if feature == stream.slice_value and day < end)
         return [(day, known[day, stream.slice_value][1], day >= first) for day in days]
+    found: dict[Stream, dict[date, float | None]] = {stream.whole: {}, stream: {}}
     for (_, window, slice, value, metric), latest in performance(warehouse, version).items():
         if (where := stream_of(metric, slice, value)) in found and window < end:
             found[where][window] = value_of(where, latest)

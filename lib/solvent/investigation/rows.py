@@ -23,7 +23,6 @@ from solvent.features import Feature, FeatureGroup
 from solvent.features.table import predicted_within
 from solvent.identity import Manifest
 from solvent.investigation.cells import loss_of
-from solvent.monitoring.detector import CONCENTRATION
 from solvent.monitoring.deviation import Stream
 from solvent.monitoring.labels import MATURED, with_labels
 from solvent.monitoring.monitor import labels_of
@@ -120,6 +119,6 @@ def served(
 
 def scope_of(stream: Stream) -> tuple[str, Expression]:
     """What part of the rows is looked at: all, unless only one slice value raised the alarm."""
-    if stream.slice == ALL or stream.metric == CONCENTRATION:
+    if stream.slice == ALL or stream.of_feature:
         return "", F.lit(True)
     return f"{stream.slice} {stream.slice_value}", slice_value(stream.slice) == stream.slice_value

@@ -85,9 +85,14 @@ class Stream:
         return Stream(self.metric)
 
     @property
+    def of_feature(self) -> bool:
+        """Whether it is of a feature, not of the rows of a slice value."""
+        return self.metric == CONCENTRATION
+
+    @property
     def rows(self) -> str:
         """What its values are of, in words."""
-        if self.metric == CONCENTRATION:
+        if self.of_feature:
             return f"the values of {self.slice_value}"
         return "all rows" if self.slice == ALL else f"{self.slice} {self.slice_value} less that of all rows"
 
@@ -260,7 +265,7 @@ def too_little(reference: Values) -> str | None:
 def shares(streams: Sequence[Stream]) -> Floats:
     """Each stream's share of the false-alarm rate: overall slice, other slices and features have the same, where there are any."""
     overall = np.array([stream.slice == ALL for stream in streams], dtype=bool)
-    features = np.array([stream.metric == CONCENTRATION for stream in streams], dtype=bool)
+    features = np.array([stream.of_feature for stream in streams], dtype=bool)
     groups = [group for group in (overall, ~overall & ~features, features) if group.any()]
     return sum((group / group.sum() for group in groups), np.zeros(len(streams))) / max(len(groups), 1)
 
@@ -347,7 +352,7 @@ def direction_of(stream: Stream, strongest: int, sides: int) -> str:
     """Where the evidence points, in a word."""
     if sides > 1:
         return ("higher", "lower")[strongest]
-    return "higher" if stream.metric == CONCENTRATION else "worse"
+    return "higher" if stream.of_feature else "worse"
 
 
 def material(streams: Sequence[Stream], before: Floats, after: Floats) -> NDArray[np.bool_]:

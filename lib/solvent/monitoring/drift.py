@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from dataclasses import astuple, dataclass
 from datetime import date
 
+from pyspark.sql import Column as Expression
 from pyspark.sql import functions as F
 from scipy.special import chdtri
 
@@ -105,7 +106,8 @@ def append_counted(
     warehouse.create(DRIFT, DRIFT_COLUMNS)
     references = stored_references(warehouse, version.digest)
     found = [drift(window, references[feature], counts) for (window, feature), counts in sorted(counted.items())]
-    there = measured_before(warehouse, version, min((window for window, _ in counted), default=as_of))
+    first = min((window for window, _ in counted), default=as_of)
+    there = measured_last(warehouse, version, "psi", F.col("window") >= F.lit(first))
     rows = [
         (*whose(version), as_of, *astuple(one))
         for one in found
@@ -117,17 +119,23 @@ def append_counted(
 
 def concentrations(warehouse: Warehouse, version: ModelVersion) -> dict[tuple[date, str], tuple[int, float]]:
     """Rows and concentration of every day and feature of a model, as they were measured last: one for each feature and day of its life."""
-    rows = warehouse.read(DRIFT).where(F.col("model_digest") == version.digest)
-    latest = rows.groupBy("window", "feature").agg(F.max(F.struct("as_of", "n", "concentration")).alias("latest"))
-    found = latest.select("window", "feature", "latest.n", "latest.concentration").toArrow().to_pydict()
-    figures = zip(found["n"], found["concentration"], strict=True)
-    return dict(zip(zip(found["window"], found["feature"], strict=True), figures, strict=True))
+    return measured_last(warehouse, version, "concentration", F.lit(True))
 
 
-def measured_before(
-    warehouse: Warehouse, version: ModelVersion, since: date
+def measured_last(
+    warehouse: Warehouse, version: ModelVersion, figure: str, within: Expression
 ) -> dict[tuple[date, str], tuple[int, float]]:
-    """Rows and PSI of every day and feature, as they were measured last."""
-    rows = warehouse.read(DRIFT).where((F.col("model_digest") == version.digest) & (F.col("window") >= F.lit(since)))
-    latest = rows.groupBy("window", "feature").agg(F.max(F.struct("as_of", "n", "psi")).alias("latest"))
-    return {(row["window"], row["feature"]): (row["latest"]["n"], row["latest"]["psi"]) for row in latest.collect()}
+    """Rows and a figure of days and features of a model, as they were measured last.
+
+    Args:
+        warehouse: The project's tables.
+        version: The model.
+        figure: Column of the table.
+        within: Which rows are looked at.
+    """
+    rows = warehouse.read(DRIFT).where((F.col("model_digest") == version.digest) & within)
+    latest = rows.groupBy("window", "feature").agg(F.max(F.struct("as_of", "n", figure)).alias("latest"))
+    # As Arrow, as in monitor.performance.
+    found = latest.select("window", "feature", "latest.n", f"latest.{figure}").toArrow().to_pydict()
+    figures = zip(found["n"], found[figure], strict=True)
+    return dict(zip(zip(found["window"], found["feature"], strict=True), figures, strict=True))
