@@ -176,6 +176,12 @@ class Shop:
         copy.root, copy.landing = root, root / "var" / "landing" / "shop"
         return copy
 
+    @property
+    def environ(self) -> dict[str, str]:
+        """The variables with which another process imports what this one does, and says at once what it has to say."""
+        paths = [path for path in sys.path if path.endswith("/lib")]
+        return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1"}
+
     def git(self, *words: str) -> str:
         who = ["-c", "user.name=test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false"]
         return subprocess.run(["git", *who, *words], cwd=self.root, check=True, capture_output=True, text=True).stdout
@@ -226,6 +232,17 @@ def make_shop(spark: SparkSession, shop_package: Path, tmp_path_factory: pytest.
 def make_order_lines() -> Callable[..., list[str]]:
     """The lines of the orders of a span of days."""
     return order_lines
+
+
+@pytest.fixture(scope="session")
+def turned() -> Callable[[str], str]:
+    """Makes of the line of an order one whose outcome is the opposite of what a model has learned: cheap ones come back."""
+
+    def opposite(line: str) -> str:
+        head, _, label = line.rpartition(",")
+        return f"{head},{'' if label == '' else int(float(head.rpartition(',')[2]) < 50)}"
+
+    return opposite
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -33,10 +32,10 @@ class Server:
 
     def push(self) -> str:
         """What a push says."""
-        paths = [str(Path(path)) for path in sys.path if path.endswith("/lib")]
-        environ = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
         command = ["git", "push", "origin", "HEAD:main"]
-        done = subprocess.run(command, cwd=self.shop.root, env=environ, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, cwd=self.shop.root, env=self.shop.environ, capture_output=True, text=True, check=False
+        )
         said = "\n".join(line.removeprefix("remote: ").rstrip() for line in done.stderr.splitlines())
         assert done.returncode == 0, said
         return said
@@ -78,12 +77,6 @@ def deployed(server: Server, tmp_path: Path, *words: str) -> tuple[Any, dict[str
     told = tmp_path / "outcome.json"
     done = solvent(server.shop, "deploy-here", "--commit", server.head, "--outcome", str(told), *words)
     return done, json.loads(told.read_text())
-
-
-def turned(line: str) -> str:
-    """An order whose outcome is the opposite of what a model has learned: cheap ones come back."""
-    head, _, label = line.rpartition(",")
-    return f"{head},{'' if label == '' else int(float(head.rpartition(',')[2]) < 50)}"
 
 
 @pytest.fixture(scope="module")
@@ -184,7 +177,7 @@ def test_a_reverted_commit_is_recognised_and_released_without_training(server: S
 
 
 def test_a_release_that_disappoints_is_taken_back_within_its_probation(
-    server: Server, make_order_lines: Callable[..., list[str]]
+    server: Server, make_order_lines: Callable[..., list[str]], turned: Callable[[str], str]
 ) -> None:
     header, days = "id,customer,placed,amount,returned", (AS_OF, date(2024, 3, 12))
     server.shop.land("orders", "turned.csv", [header, *map(turned, make_order_lines(*days))])

@@ -20,18 +20,13 @@ from solvent.release import decisions
 pytestmark = pytest.mark.long
 
 
-def environ() -> dict[str, str]:
-    paths = [path for path in sys.path if path.endswith("/lib")]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1"}
-
-
 def started(shop: Any) -> subprocess.Popen[str]:
     """A deployment of what is checked out, in a process group of its own."""
     command = [sys.executable, "-m", "solvent.cli", "--root", str(shop.root), "deploy", "--project", "shop"]
     return subprocess.Popen(
         command,
         cwd=shop.root,
-        env=environ(),
+        env=shop.environ,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -117,14 +112,14 @@ def test_two_pushes_at_once_are_deployed_one_after_the_other(shop: Any, tmp_path
     subprocess.run(["git", "init", "--quiet", "--bare", "--initial-branch=main", str(bare)], check=True)
     shop.git("remote", "add", "origin", str(bare))
     hook = ["install-hook", "--project", "shop", "--repo", str(bare)]
-    subprocess.run([sys.executable, "-m", "solvent.cli", "--root", str(shop.root), *hook], check=True, env=environ())
+    subprocess.run([sys.executable, "-m", "solvent.cli", "--root", str(shop.root), *hook], check=True, env=shop.environ)
     pushes = []
     for old, new in (("maxIter: 5", "maxIter: 6"), ("maxIter: 6", "maxIter: 7")):
         shop.configure(old, new)
         command = ["git", "push", "origin", "HEAD:main"]
         pushes.append(
             subprocess.Popen(
-                command, cwd=shop.root, env=environ(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+                command, cwd=shop.root, env=shop.environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
             )
         )
         if len(pushes) == 1:

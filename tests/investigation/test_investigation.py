@@ -27,12 +27,6 @@ HISTORY, SCORED, TURNS, ENDS = date(2024, 6, 10), date(2024, 7, 1), date(2024, 7
 RESOLVED = date(2024, 8, 1)
 
 
-def turned(line: str) -> str:
-    """An order whose outcome is the opposite of what the model has learned: cheap ones come back."""
-    head, _, label = line.rpartition(",")
-    return f"{head},{'' if label == '' else int(float(head.rpartition(',')[2]) < 50)}"
-
-
 def moment(day: date) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
@@ -43,7 +37,7 @@ def baseline(run: Any) -> Any:
 
 
 @pytest.fixture(scope="module")
-def living(released: Any, make_order_lines: Any) -> Any:
+def living(released: Any, make_order_lines: Any, turned: Any) -> Any:
     """A Shop whose baseline scored 36 days, of which the last 24 have the opposite outcome."""
     lines = [*make_order_lines(HISTORY, TURNS), *map(turned, make_order_lines(TURNS, ENDS))]
     released.land("orders", "july.csv", ["id,customer,placed,amount,returned", *lines])

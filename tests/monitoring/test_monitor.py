@@ -36,15 +36,8 @@ def test_labels_mature_when_their_time_has_passed(spark: SparkSession) -> None:
     assertDataFrameEqual(found, spark.createDataFrame(expected, schema))
 
 
-def turned(line: str) -> str:
-    """An order whose outcome is the opposite of what the model has learned: cheap ones come back."""
-    head, _, label = line.rpartition(",")
-    amount = float(head.rpartition(",")[2])
-    return f"{head},{'' if label == '' else int(amount < 50)}"
-
-
 @pytest.fixture(scope="module")
-def living(released: Any, make_order_lines: Any) -> Any:
+def living(released: Any, make_order_lines: Any, turned: Any) -> Any:
     """A Shop whose champion scored 42 days, of which the last 30 have the opposite outcome."""
     lines = [*make_order_lines(RELEASED, TURNS), *map(turned, make_order_lines(TURNS, ENDS))]
     released.land("orders", "life.csv", [HEADER, *lines])
