@@ -40,11 +40,16 @@ class Tables(Frozen):
 
 
 class MLflow(Frozen):
-    """Where runs, models and artifacts are. artifacts applies to experiments made by Solvent; a server decides for itself."""
+    """Where runs, models and artifacts are.
+
+    artifacts applies to experiments made by Solvent; a server decides for itself. scratch is a folder or bucket where models rest on their
+    way between this process and Spark, which both reach by the same name; without it Spark has to run on this machine.
+    """
 
     tracking_uri: str
     registry_uri: str | None = None
     artifacts: str | None = None
+    scratch: str | None = None
 
     @field_validator("tracking_uri", "registry_uri")
     @classmethod
@@ -56,11 +61,19 @@ class MLflow(Frozen):
 
 
 class Spark(Frozen):
-    """How a session is made where none exists: master, a folder of jars, and settings."""
+    """How a session is made where none exists: master and a folder of jars, or the address of a Spark Connect server; and settings."""
 
     master: str | None = None
+    remote: str | None = None
     jars: str | None = None
     settings: dict[str, str | int | float | bool] = {}
+
+    @model_validator(mode="after")
+    def one_session(self) -> Self:
+        """Refuses a server that would be told what it has decided itself."""
+        if self.remote is not None and (self.master is not None or self.jars is not None):
+            raise ValueError("a server at remote has its own master and jars; give remote alone, or leave it out")
+        return self
 
 
 class Places(Frozen):
@@ -118,6 +131,7 @@ def load_environment(name: str, root: Path) -> Environment:
         "tracking_uri": absolute_uri(found.mlflow.tracking_uri, root),
         "registry_uri": absolute_uri(found.mlflow.registry_uri, root),
         "artifacts": absolute(found.mlflow.artifacts, root),
+        "scratch": absolute(found.mlflow.scratch, root),
     }
     return Environment(
         name=path.stem,

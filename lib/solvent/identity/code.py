@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.resources import files
+from importlib.resources.abc import Traversable
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -33,20 +36,27 @@ def commit_of(root: Path) -> Commit:
     return Commit(commit, branch, repository.is_dirty(untracked_files=True))
 
 
-def package_folder(package: str) -> Path:
-    """Where an importable package is."""
+def package_folder(package: str) -> Traversable:
+    """Where an importable package is: a folder, or a place in a wheel that was shipped to where this runs."""
     spec = find_spec(package)
     if spec is None or not spec.submodule_search_locations:
         raise ModuleNotFoundError(f"there is no package {package}", name=package)
-    return Path(spec.submodule_search_locations[0])
+    return files(package)
 
 
 def code_digest(*packages: str) -> str:
     """SHA-256 over the path and the content of every Python file of packages, as they would be imported."""
     digest = hashlib.sha256()
     for package in sorted(packages):
-        folder = package_folder(package)
-        for path in sorted(folder.rglob("*.py")):
-            name = f"{package}/{path.relative_to(folder).as_posix()}"
-            digest.update(f"{name}\n{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+        for path, content in sorted(python_files(package_folder(package), (package,))):
+            digest.update(f"{'/'.join(path)}\n{hashlib.sha256(content).hexdigest()}\n".encode())
     return digest.hexdigest()
+
+
+def python_files(folder: Traversable, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], bytes]]:
+    """Path and content of every Python file below a folder."""
+    for found in folder.iterdir():
+        if found.is_dir():
+            yield from python_files(found, (*path, found.name))
+        elif found.name.endswith(".py"):
+            yield (*path, found.name), found.read_bytes()
