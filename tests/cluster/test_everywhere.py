@@ -19,6 +19,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ import pyspark
 import pytest
 import yaml
 
+from flights.staging import stage
 from solvent.config.environment import load_environment
 from solvent.identity import Manifest
 from solvent.registry import Registry
@@ -215,10 +217,10 @@ def here(make_shop: Callable[[], Any]) -> Manifest:
     return found
 
 
-def pipeline(root: Path, command: list[str], **more: str) -> str:
+def pipeline(root: Path, command: list[str], as_of: str = "2024-03-01", **more: str) -> str:
     """Runs a pipeline in a project's folder, and gives what it said."""
     done = subprocess.run(
-        [*command, "--as-of", "2024-03-01"], cwd=root, env=spark_environ(**more), capture_output=True, text=True
+        [*command, "--as-of", as_of], cwd=root, env=spark_environ(**more), capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout + done.stderr[-3000:]
     return done.stdout
@@ -322,3 +324,43 @@ def executors_of(master: str) -> list[int]:
         for one in psutil.process_iter(["cmdline"])
         if "org.apache.spark.executor.CoarseGrainedExecutorBackend" in (one.info["cmdline"] or [])
     ]
+
+
+@pytest.mark.long
+def test_the_flights_of_a_quarter_make_the_same_model_everywhere(
+    shipped: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """80,000 rows, so that sums of many numbers meet in many orders."""
+
+    def root(name: str, spark: dict[str, Any]) -> Path:
+        folder = tmp_path / name
+        shutil.copytree(ROOT / "conf", folder / "conf")
+        stage(str(folder / "var/landing"), date(2013, 1, 1), date(2013, 3, 31))
+        place(folder, spark)
+        return folder
+
+    words = ["--project", "flights"]
+    here = [sys.executable, "-m", "solvent.cli", "pipeline", *words]
+    python = {"as_of": "2013-04-02", "PYTHONPATH": os.pathsep.join(map(str, shipped))}
+    found: dict[str, Manifest] = {}
+
+    def tell(where: str, folder: Path) -> None:
+        found[where] = made(folder, "flights")
+        with capsys.disabled():
+            print(f"\n{told(f'flights, {where}', found[where])}", end="")
+
+    local = root("local", {"master": "local[2]", "jars": str(ROOT / ".jars")})
+    pipeline(local, here, **python)
+    tell("local[2]", local)
+    for workers in (2, 3):
+        folder = root(f"workers{workers}", ON_A_CLUSTER)
+        with cluster(tmp_path / f"cluster{workers}", workers) as spark:
+            pipeline(folder, [*on_cluster(spark.master, shipped, "pipeline"), *words], "2013-04-02")
+        tell(f"standalone, {workers} workers", folder)
+    with connect_server(tmp_path / "server") as address:
+        folder = root("connect", {"remote": address})
+        pipeline(folder, here, **python)
+    tell("Spark Connect", folder)
+    assert len(found) == 4
+    for manifest in found.values():
+        require_same(manifest, found["local[2]"])
