@@ -1,7 +1,7 @@
 """A Spark ML model in the form of MLflow's Spark flavour, written and read through files alone.
 
-mlflow.spark copies a model between Spark's file system and this machine in the JVM of the session, which a session of Spark Connect does not
-have. What is stored here is the same: mlflow.spark.load_model and mlflow.pyfunc.load_model read it.
+mlflow.spark copies a model between Spark's file system and this machine in the JVM of the session, which a session of Spark Connect
+does not have. What is stored here is the same: mlflow.spark.load_model and mlflow.pyfunc.load_model read it.
 """
 
 from __future__ import annotations
