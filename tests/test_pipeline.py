@@ -211,6 +211,23 @@ def test_changed_model_files_are_never_loaded(made: Any) -> None:
     assert registry.load(version).stages
 
 
+def test_a_holdout_of_one_class_is_refused_and_nothing_is_registered(make_shop: Any) -> None:
+    shop = make_shop()
+    (path,) = (shop.landing / "orders").iterdir()
+    header, *lines = path.read_text().splitlines()
+    kept = [line if line.split(",")[2] < "2024-02-15" else line.rpartition(",")[0] + ",0" for line in lines]
+    path.write_text("\n".join([header, *kept]) + "\n")
+    refused = pipeline(shop, "--release")
+    assert refused.exit_code == 1, refused.output
+    said = refused.output.splitlines()[-1]
+    assert said.startswith(
+        "error: the holdout window, 2024-02-18 00:00 to 2024-02-28 00:00 UTC, has 300 labels, all of them 0"
+    )
+    run = shop.run()
+    assert run.registry.versions("shop") == []
+    assert not run.warehouse.exists("manifests")
+
+
 class KilledError(BaseException):
     """As sudden as a signal: nothing handles it."""
 
