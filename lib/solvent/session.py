@@ -52,8 +52,16 @@ def session(environment: Environment) -> SparkSession:
     return spark
 
 
+def databricks_runtime() -> str | None:
+    """The version of Databricks' runtime, which runs this; None where none does."""
+    return os.environ.get("DATABRICKS_RUNTIME_VERSION")
+
+
 def made(environment: Environment) -> SparkSession:
     """A new session. On one machine it binds to loopback only."""
+    if databricks_runtime() is not None:
+        # The platform has made one, with a Delta of its own, and refuses most settings.
+        return SparkSession.builder.getOrCreate()
     builder = SparkSession.builder.appName("solvent")
     if environment.spark.master is not None:
         builder = builder.master(environment.spark.master)
