@@ -8,10 +8,10 @@ PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip --quiet
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup run replay test test-long lint format lock wheel bench clean java jars
+.PHONY: help setup run replay test test-long cluster-test lint format lock wheel bench clean java jars
 
 help: ## Say what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: java $(VENV)/installed jars ## Make .venv from requirements.lock, and fetch Delta's jars
 
@@ -27,6 +27,9 @@ test: setup ## Run the tests
 
 test-long: setup ## Run the tests that take minutes each: deployments that are killed or come at once
 	$(BIN)/python -m pytest -m long
+
+cluster-test: setup ## Make one model on Spark standalone, of 1 to 3 workers, and Spark Connect, and compare digests
+	$(BIN)/python -m pytest tests/cluster -m "long or not long"
 
 lint: setup ## Check style, formatting, types and the direction of imports
 	$(BIN)/ruff check

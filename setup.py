@@ -46,6 +46,7 @@ EXTRAS = {
         "nbclient>=0.10",
         "nbformat>=5.10",
         "pip-tools>=7.4",
+        "psutil>=6",
         "psycopg2-binary>=2.9",
         "pytest>=8.2",
         "ruff>=0.9",

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
+from datetime import date
 from distutils.core import run_setup
 from importlib import import_module
 from pathlib import Path
@@ -19,10 +20,16 @@ import click
 import pytest
 import yaml
 from databricks.sdk.service.jobs import JobSettings
+from pyspark.sql import SparkSession
 
 from solvent.cli import main
 from solvent.config.environment import load_environment
+from solvent.deployment.deploy import Deployment
+from solvent.deployment.plan import TRAIN, Plan
+from solvent.identity import environment_facts
 from solvent.pipeline import load_settings
+from solvent.registry.storage import located
+from solvent.session import made
 
 ROOT = Path(__file__).resolve().parents[1]
 BUNDLE: dict[str, Any] = yaml.safe_load((ROOT / "databricks.yml").read_text())
@@ -174,7 +181,8 @@ def test_the_environment_of_a_target_names_what_the_bundle_makes(target: str) ->
     assert folders == {
         "landing": environment.landing,
         "reports": environment.reports,
-        "scratch": environment.mlflow.scratch,
+        # As Spark calls it, where its own way to a local file is closed.
+        "scratch": str(environment.mlflow.scratch).removeprefix("dbfs:"),
     }
     outcome = command_of(resources["jobs"]["deploy"]["tasks"][0]["python_wheel_task"]["parameters"]).params["outcome"]
     assert str(outcome).startswith(f"{environment.reports}/")
@@ -204,6 +212,37 @@ def test_jobs_are_what_the_jobs_api_of_databricks_knows(target: str) -> None:
     """Its client drops what it does not know, and refuses values that are none of its words."""
     for name, job in jobs_of(target).items():
         assert JobSettings.from_dict(job).as_dict() == job, name
+
+
+def test_a_model_rests_in_a_volume_that_spark_and_this_process_call_by_their_own_names() -> None:
+    scratch = load_environment("databricks", ROOT).mlflow.scratch
+    assert scratch == "dbfs:/Volumes/solvent_prod/solvent/scratch"
+    assert located(scratch)[1] == "/Volumes/solvent_prod/solvent/scratch"
+
+
+def test_the_session_of_the_platform_is_taken_as_it_is(spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> None:
+    environment = load_environment("local", ROOT)
+    settings = environment.spark.model_copy(update={"settings": {"spark.solvent.test": "set"}})
+    asking = environment.model_copy(update={"spark": settings})
+    monkeypatch.setenv("DATABRICKS_RUNTIME_VERSION", "17.3")
+    assert made(asking) is spark
+    assert spark.conf.get("spark.solvent.test", None) is None
+    assert environment_facts({}, ROOT)["runtime"] == "17.3"
+    monkeypatch.delenv("DATABRICKS_RUNTIME_VERSION")
+    assert "runtime" not in environment_facts({}, ROOT)
+
+
+def test_tests_that_ran_elsewhere_are_not_run_again(tmp_path: Path) -> None:
+    settings = load_settings("flights", "local", ROOT).within(tmp_path)
+    assert settings.project.deploy.tests
+    nothing: tuple[()] = ()
+    plan = Plan(
+        *("flights", "local", "0123", False, TRAIN, "no model yet", None, None, date(2013, 8, 2)),
+        *(nothing, nothing, nothing, nothing),
+    )
+    said: list[str] = []
+    Deployment(settings, plan, "local", date(2013, 8, 2), said.append, tested=True).test()
+    assert said == []
 
 
 def test_a_mistake_in_a_job_would_be_seen() -> None:

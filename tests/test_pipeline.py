@@ -199,7 +199,7 @@ def test_changed_model_files_are_never_loaded(made: Any) -> None:
     registry = made.run().registry
     version = registry.find("shop", "1")
     (path,) = (made.root / "var/artifacts").rglob(
-        f"{version.run_id}/artifacts/model/sparkml/stages/*Imputer*/metadata/part-00000*.txt"
+        f"{version.source.removeprefix('models:/')}/artifacts/sparkml/stages/*Imputer*/metadata/part-00000*.txt"
     )
     text = path.read_text()
     try:

@@ -65,7 +65,11 @@ def find_root() -> Path:
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.option(
-    "--root", type=click.Path(file_okay=False, path_type=Path), help="Folder that holds conf/ (default: found upwards)."
+    "--root",
+    type=click.Path(file_okay=False, path_type=Path),
+    envvar="SOLVENT_ROOT",
+    show_envvar=True,
+    help="Folder that holds conf/ (default: found upwards).",
 )
 @click.option("--verbose", is_flag=True, help="Show what Spark and MLflow log.")
 @click.version_option(package_name="solvent")

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
-from pyspark.sql import SparkSession
+from pyspark.sql import SparkSession, is_remote
 
 from solvent.config.environment import Environment
 from solvent.errors import ConfigurationError
@@ -58,10 +59,16 @@ def databricks_runtime() -> str | None:
 
 
 def made(environment: Environment) -> SparkSession:
-    """A new session. On one machine it binds to loopback only."""
+    """A new session. On one machine it binds to loopback only; a server of Spark Connect has settings and jars of its own."""
     if databricks_runtime() is not None:
         # The platform has made one, with a Delta of its own, and refuses most settings.
         return SparkSession.builder.getOrCreate()
+    if environment.spark.remote is not None:
+        builder = SparkSession.builder.remote(environment.spark.remote)
+        spark = configured(builder, {**RESULT_SETTINGS, **environment.spark.settings}).getOrCreate()
+        # Models that are left when Python ends would wait for a server that is no longer heard.
+        atexit.register(spark.stop)
+        return spark
     builder = SparkSession.builder.appName("solvent")
     if environment.spark.master is not None:
         builder = builder.master(environment.spark.master)
@@ -72,9 +79,14 @@ def made(environment: Environment) -> SparkSession:
             os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     if environment.spark.jars is not None:
         builder = builder.config("spark.jars", ",".join(jars_in(Path(environment.spark.jars))))
-    for key, value in {**DELTA, **RESULT_SETTINGS, **environment.spark.settings}.items():
+    return configured(builder, {**DELTA, **RESULT_SETTINGS, **environment.spark.settings}).getOrCreate()
+
+
+def configured(builder: SparkSession.Builder, settings: Mapping[str, object]) -> SparkSession.Builder:
+    """A builder with settings."""
+    for key, value in settings.items():
         builder = builder.config(key, str(value).lower() if isinstance(value, bool) else str(value))
-    return builder.getOrCreate()
+    return builder
 
 
 def jars_in(folder: Path) -> list[str]:
@@ -90,7 +102,12 @@ def jars_in(folder: Path) -> list[str]:
 
 
 def at_once(step: Callable[[Thing], Result], things: Sequence[Thing]) -> list[Result]:
-    """A step for each thing, several at the same time; the first error is raised once all have ended."""
+    """A step for each thing, several at the same time; the first error is raised once all have ended.
+
+    Over Spark Connect it is one after the other: pyspark.ml asks for the session of its thread, and only the first thread has one.
+    """
+    if is_remote():
+        return [step(thing) for thing in things]
     with ThreadPoolExecutor(AT_ONCE) as pool:
         return list(pool.map(step, things))
 

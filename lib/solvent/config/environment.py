@@ -82,11 +82,19 @@ class MLflow(Frozen):
 
 
 class Spark(Frozen):
-    """How a session is made where none exists: master, a folder of jars, and settings."""
+    """How a session is made where none exists: master and a folder of jars, or the address of a Spark Connect server; and settings."""
 
     master: str | None = None
+    remote: str | None = None
     jars: str | None = None
     settings: dict[str, str | int | float | bool] = {}
+
+    @model_validator(mode="after")
+    def one_session(self) -> Self:
+        """Refuses a server that would be told what it has decided itself."""
+        if self.remote is not None and (self.master is not None or self.jars is not None):
+            raise ValueError("a server at remote has its own master and jars; give remote alone, or leave it out")
+        return self
 
 
 class Places(Frozen):

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.resources import files
+from importlib.resources.abc import Traversable
 from importlib.util import find_spec
 from pathlib import Path
 
 # setup.py writes it into a wheel: commit, branch, dirty, and file -> SHA-256 of what was below conf/.
-BUILT_FROM = Path(__file__).resolve().parents[1] / "built_from.json"
+BUILT_FROM = "built_from.json"
 
 
 @dataclass(frozen=True)
@@ -42,28 +45,36 @@ def commit_of(root: Path) -> Commit:
 
 def commit_of_wheel(root: Path) -> Commit:
     """The commit that this code was built from as a wheel; dirty if conf/ is not what it was then."""
-    if not BUILT_FROM.is_file():
+    facts = package_folder("solvent").joinpath(BUILT_FROM)
+    if not facts.is_file():
         return Commit(None, None, True)
-    built = json.loads(BUILT_FROM.read_text(encoding="utf-8"))
-    files = (path for path in (root / "conf").rglob("*") if path.is_file())
-    found = {path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    built = json.loads(facts.read_text(encoding="utf-8"))
+    configured = (path for path in (root / "conf").rglob("*") if path.is_file())
+    found = {path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in configured}
     return Commit(built["commit"], built["branch"], built["dirty"] or found != built["conf"])
 
 
-def package_folder(package: str) -> Path:
-    """Where an importable package is."""
+def package_folder(package: str) -> Traversable:
+    """Where an importable package is: a folder, or a place in a wheel that was shipped to where this runs."""
     spec = find_spec(package)
     if spec is None or not spec.submodule_search_locations:
         raise ModuleNotFoundError(f"there is no package {package}", name=package)
-    return Path(spec.submodule_search_locations[0])
+    return files(package)
 
 
 def code_digest(*packages: str) -> str:
     """SHA-256 over the path and the content of every Python file of packages, as they would be imported."""
     digest = hashlib.sha256()
     for package in sorted(packages):
-        folder = package_folder(package)
-        for path in sorted(folder.rglob("*.py")):
-            name = f"{package}/{path.relative_to(folder).as_posix()}"
-            digest.update(f"{name}\n{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+        for path, content in sorted(python_files(package_folder(package), (package,))):
+            digest.update(f"{'/'.join(path)}\n{hashlib.sha256(content).hexdigest()}\n".encode())
     return digest.hexdigest()
+
+
+def python_files(folder: Traversable, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], bytes]]:
+    """Path and content of every Python file below a folder."""
+    for found in folder.iterdir():
+        if found.is_dir():
+            yield from python_files(found, (*path, found.name))
+        elif found.name.endswith(".py"):
+            yield (*path, found.name), found.read_bytes()

@@ -131,8 +131,8 @@ def module_at(name: str) -> Module | None:
         folder = package_folder(package)
     except ModuleNotFoundError:
         return None
-    path = folder.joinpath(*rest)
-    file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    place = folder.joinpath(*rest) if rest else folder
+    file = place.joinpath("__init__.py") if place.is_dir() else folder.joinpath(*rest[:-1], f"{rest[-1]}.py")
     if not file.is_file():
         return None
     module = Module(name)

@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import mlflow
-import mlflow.spark
 from mlflow.entities import RunStatus
 from mlflow.entities.model_registry.model_version_search import ModelVersionSearch
 from mlflow.exceptions import MlflowException
-from mlflow.models import ModelSignature
+from mlflow.models import Model, ModelSignature
 from pyspark.ml import PipelineModel
 
 from solvent.config.environment import MLflow
 from solvent.errors import IntegrityError, RegistryError
 from solvent.identity import Manifest, model_digest, parse_manifest
+from solvent.registry import storage
 
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous_champion"
 # Tags of runs and versions. Unity Catalog refuses a dot in the name of a tag (https://github.com/mlflow/recipes-examples/issues/58).
@@ -156,18 +156,24 @@ class Registry:
         Returns:
             Where it is, and the digest of what was stored.
         """
-        with tempfile.TemporaryDirectory(prefix="solvent-") as scratch:
-            logged = mlflow.spark.log_model(
-                model, "model", dfs_tmpdir=scratch, signature=signature, pip_requirements=requirements
-            )
+        logged = Model.log(
+            artifact_path=None,
+            name="model",
+            flavor=storage,
+            flavor_name="spark",
+            model=model,
+            scratch=self.settings.scratch,
+            signature=signature,
+            requirements=requirements,
+        )
         return str(logged.model_uri), self.stored_digest(str(logged.model_uri))
 
     def digest(self, model: PipelineModel) -> str:
         """The digest that a model would be stored with."""
         with tempfile.TemporaryDirectory(prefix="solvent-") as scratch:
-            folder = Path(scratch) / "model"
-            mlflow.spark.save_model(model, str(folder), dfs_tmpdir=f"{scratch}/dfs", pip_requirements=["pyspark"])
-            return model_digest(folder / "sparkml")
+            folder = Path(scratch) / storage.SPARKML
+            storage.write(model, folder, self.settings.scratch)
+            return model_digest(folder)
 
     def register(
         self, name: str, source: str, run_id: str, training: str, digest: str, manifest: Manifest, description: str
@@ -201,8 +207,23 @@ class Registry:
 
     def stored_digest(self, source: str) -> str:
         """The digest of a stored model, from its files."""
-        with reachable(self.settings.tracking_uri):
-            return model_digest(Path(mlflow.artifacts.download_artifacts(source)) / "sparkml")
+        with self.stored(source) as folder:
+            return model_digest(folder)
+
+    @contextmanager
+    def stored(self, source: str) -> Iterator[Path]:
+        """The files of a stored model, on this machine.
+
+        Raises:
+            IntegrityError: If they are not there.
+        """
+        with tempfile.TemporaryDirectory(prefix="solvent-") as folder:
+            try:
+                with reachable(self.settings.tracking_uri):
+                    found = mlflow.artifacts.download_artifacts(source, dst_path=folder)
+            except OSError as error:
+                raise IntegrityError(f"{source}: its files cannot be read: {error}") from None
+            yield Path(found) / storage.SPARKML
 
     def verify(self, version: ModelVersion) -> None:
         """Refuses a version whose files are not what was registered.
@@ -210,15 +231,19 @@ class Registry:
         Raises:
             IntegrityError: Naming both digests.
         """
-        try:
-            found = self.stored_digest(version.source)
-        except (ValueError, OSError) as error:
-            raise IntegrityError(f"{version}: its files cannot be read: {error}") from None
-        if found != version.digest:
-            raise IntegrityError(
-                f"{version}: the digest of its files is {found[:12]}, registered was {version.digest[:12]}; the files were changed: "
-                f"do not use it; `solvent reproduce --model {version.version}` makes the model again"
-            )
+        with self.verified(version):
+            pass
+
+    @contextmanager
+    def verified(self, version: ModelVersion) -> Iterator[Path]:
+        """The files of a version, on this machine, once it is known that they are what was registered."""
+        with self.stored(version.source) as folder:
+            try:
+                found = model_digest(folder)
+            except (ValueError, OSError) as error:
+                raise IntegrityError(f"{version}: its files cannot be read: {error}") from None
+            require_digest(version, found)
+            yield folder
 
     def load(self, version: ModelVersion) -> PipelineModel:
         """The model of a version, verified.
@@ -226,10 +251,21 @@ class Registry:
         Raises:
             IntegrityError: If its files are not what was registered.
         """
-        self.verify(version)
-        with tempfile.TemporaryDirectory(prefix="solvent-") as scratch, reachable(self.settings.tracking_uri):
-            model = mlflow.spark.load_model(version.source, dfs_tmpdir=scratch)
-        return model  # type: ignore[no-any-return]
+        with self.verified(version) as folder:
+            return storage.read(folder, self.settings.scratch)
+
+
+def require_digest(version: ModelVersion, found: str) -> None:
+    """Refuses files that are not what was registered.
+
+    Raises:
+        IntegrityError: Naming both digests.
+    """
+    if found != version.digest:
+        raise IntegrityError(
+            f"{version}: the digest of its files is {found[:12]}, registered was {version.digest[:12]}; the files were changed: "
+            f"do not use it; `solvent reproduce --model {version.version}` makes the model again"
+        )
 
 
 def version_from(found: Any) -> ModelVersion:

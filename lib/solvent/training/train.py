@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from typing import Any
 
 import mlflow
@@ -106,7 +107,7 @@ class Fitted:
 def train(
     warehouse: Warehouse, registry: Registry, trainings: Sequence[Training], force: bool = False
 ) -> list[tuple[ModelVersion, bool]]:
-    """Makes the models of trainings, unless they are there. Models are fitted at the same time, and registered one after the other.
+    """Makes the models of trainings, unless they are there; several are made at the same time.
 
     Args:
         warehouse: The project's tables.
@@ -122,16 +123,16 @@ def train(
         EvaluationError: If it cannot be measured.
     """
     there = [None if force else registry.by_training(one.name, one.key) for one in trainings]
+    for version in filter(None, there):
+        note(warehouse, version, registry.manifest(version))
     missing = [one for one, found in zip(trainings, there, strict=True) if found is None]
-    fitted = {one.training.key: one for one in at_once(fitted_and_scored, missing)}
-    made = []
-    for training, version in zip(trainings, there, strict=True):
-        if version is None:
-            made.append((registered(warehouse, registry, fitted[training.key]), True))
-        else:
-            note(warehouse, version, registry.manifest(version))
-            made.append((version, False))
-    return made
+    fitted = at_once(fitted_and_scored, missing)
+    made = dict(
+        zip([one.key for one in missing], at_once(partial(registered, warehouse, registry), fitted), strict=True)
+    )
+    return [
+        (made[one.key], True) if found is None else (found, False) for one, found in zip(trainings, there, strict=True)
+    ]
 
 
 def fitted_and_scored(training: Training) -> Fitted:
