@@ -43,7 +43,7 @@ format: setup ## Format the code, and fix what can be fixed
 
 lock: setup ## Pin what setup.py asks for in requirements.lock, keeping the pins that still fit
 	CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras \
-		--no-emit-index-url --no-emit-find-links --extra dev --extra flights --extra temperatures --extra connect --extra s3 \
+		--no-emit-index-url --no-emit-find-links --extra spark --extra dev --extra flights --extra temperatures --extra connect --extra s3 \
 		--output-file requirements.lock setup.py
 
 wheel: setup ## Build the wheel into dist/

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import warnings
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,9 @@ from solvent.release import promote, rollback
 from solvent.reproduction import present_code, reproduce, reproduce_elsewhere
 from solvent.session import session
 from solvent.tables.warehouse import Warehouse
+
+# So that rows that came late are scored as well; none is scored twice.
+WEEK = timedelta(days=7)
 
 
 class Commands(click.Group):
@@ -165,14 +168,22 @@ def release(ctx: click.Context, project: str, environment: str, which: str) -> N
 @main.command("score")
 @where
 @model_option(CHAMPION)
-@click.option("--since", type=DAY, required=True, help="First date of prediction times, UTC.")
-@click.option("--until", type=DAY, required=True, help="Date that ends them, not included.")
+@click.option("--since", type=DAY, help="First date of prediction times, UTC (default: a week before --until).")
+@click.option("--until", type=DAY, help="Date that ends them, not included (default: today, UTC).")
 @click.option("--check-skew", is_flag=True, help="Build the features of all rows scored so far again, and compare.")
 @click.pass_context
 def score_command(
-    ctx: click.Context, project: str, environment: str, which: str, since: datetime, until: datetime, check_skew: bool
+    ctx: click.Context,
+    project: str,
+    environment: str,
+    which: str,
+    since: datetime | None,
+    until: datetime | None,
+    check_skew: bool,
 ) -> None:
     """Score the rows of an interval, once. Exit code 3 if the skew check finds a row."""
+    until = until or datetime.combine(datetime.now(UTC).date(), time())
+    since = since or until - WEEK
     if since >= until:
         raise ConfigurationError(f"--since {since:%Y-%m-%d} is not before --until {until:%Y-%m-%d}")
     run = run_of(settings_of(ctx, project, environment))

@@ -29,6 +29,7 @@ from solvent.monitoring.monitor import labels_of
 from solvent.pipeline import Run, Settings, write_page
 from solvent.registry import CHAMPION
 from solvent.report.replay import Mark, ReplayPage, Versus, Way, replay_page
+from solvent.session import freed, kept
 from solvent.tables.warehouse import Warehouse
 
 NEVER, POLICY, MONTHLY = "never", "policy", "monthly"
@@ -246,12 +247,12 @@ def by_week(run: Run, labelled: DataFrame) -> Evaluation:
 def way_of(run: Run, role: str, name: str, reigns: Sequence[Reign]) -> tuple[Way, DaySums]:
     """The metrics of a way of retraining, over all weeks and in each; and its sums by day, to compare it with others."""
     measures = run.project.evaluation
-    labelled = labelled_predictions(run, reigns).persist()
+    labelled = kept(labelled_predictions(run, reigns))
     try:
         found = by_week(run, labelled).measurements
         sums = day_sums(labelled, kind=run.project.model.kind, threshold=measures.threshold)
     finally:
-        labelled.unpersist()
+        freed(labelled)
     weeks = {
         metric: [
             (date.fromisoformat(one.slice_value), one) for one in found if (one.slice, one.metric) == (WEEK, metric)

@@ -20,7 +20,7 @@ from solvent.features.table import columns_of, content_digest, declared, feature
 from solvent.identity import Commit, Manifest, code_digest, environment_facts, java_of
 from solvent.identity.worktree import environment_file, solvent_of, worktree
 from solvent.registry import ModelVersion, Registry
-from solvent.session import SPARK_ERRORS, cause
+from solvent.session import SPARK_ERRORS, cause, freed, kept
 from solvent.tables.sources import Pin, read_source, verified_content
 from solvent.tables.warehouse import Warehouse
 from solvent.training import Inputs, SearchResult, Training, fit, score_holdout, searched
@@ -72,7 +72,7 @@ def reproduce(
     if not all(finding.identical for finding in inputs):
         return
     training = training_again(warehouse, project, pins, manifest, here)
-    rows = training.rows.persist()
+    rows = kept(training.rows)
     try:
         columns = columns_of(project, load_groups(project.features))
         yield compared("features", manifest["features"]["digest"], content_digest(rows, columns))
@@ -82,7 +82,7 @@ def reproduce(
         yield compared("model", manifest["model_digest"], registry.digest(model))
         yield compared("predictions", manifest["predictions_digest"], score_holdout(training, model).predictions_digest)
     finally:
-        rows.unpersist()
+        freed(rows)
 
 
 def compared(part: str, recorded: str, found: str) -> Finding:

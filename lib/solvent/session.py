@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
-from pyspark.sql import SparkSession, is_remote
+from pyspark.sql import DataFrame, SparkSession, is_remote
 
 from solvent.config.environment import Environment
 from solvent.errors import ConfigurationError
@@ -26,6 +26,8 @@ DELTA = {
 }
 # What a Spark action raises: the first when it was planned or runs over Spark Connect, the second when one of its tasks fails.
 SPARK_ERRORS = (PySparkException, Py4JJavaError)
+# What serverless compute of Databricks says to persist (https://github.com/capitalone/datacompy/issues/407).
+KEEPS_NONE = "NOT_SUPPORTED_WITH_SERVERLESS"
 # They change results, so every session has them and every manifest names them.
 RESULT_SETTINGS = {
     "spark.sql.session.timeZone": "UTC",
@@ -53,8 +55,16 @@ def session(environment: Environment) -> SparkSession:
     return spark
 
 
+def databricks_runtime() -> str | None:
+    """The version of Databricks' runtime, which runs this; None where none does."""
+    return os.environ.get("DATABRICKS_RUNTIME_VERSION")
+
+
 def made(environment: Environment) -> SparkSession:
     """A new session. On one machine it binds to loopback only; a server of Spark Connect has settings and jars of its own."""
+    if databricks_runtime() is not None:
+        # The platform has made one, with a Delta of its own, and refuses most settings.
+        return SparkSession.builder.getOrCreate()
     if environment.spark.remote is not None:
         builder = SparkSession.builder.remote(environment.spark.remote)
         spark = configured(builder, {**RESULT_SETTINGS, **environment.spark.settings}).getOrCreate()
@@ -102,6 +112,25 @@ def at_once(step: Callable[[Thing], Result], things: Sequence[Thing]) -> list[Re
         return [step(thing) for thing in things]
     with ThreadPoolExecutor(AT_ONCE) as pool:
         return list(pool.map(step, things))
+
+
+def kept(frame: DataFrame) -> DataFrame:
+    """A frame that is read more than once, computed once; where the platform keeps none, it is computed each time."""
+    try:
+        return frame.persist()
+    except PySparkException as error:
+        if KEEPS_NONE not in str(error):
+            raise
+        return frame
+
+
+def freed(frame: DataFrame) -> None:
+    """Gives back what a kept frame takes."""
+    try:
+        frame.unpersist()
+    except PySparkException as error:
+        if KEEPS_NONE not in str(error):
+            raise
 
 
 def cause(error: Exception) -> str:

@@ -59,6 +59,11 @@ NAME = "use lower case letters, digits and _, starting with a letter"
             "webhook: found 'ftp://host/hook'; give a URL that starts with http:// or https://",
         ),
         ("webhook", "https:///hook", "webhook: found 'https:///hook'; give a URL"),
+        ("mlflow.models", "solvent", "mlflow.models: found 'solvent'; give catalog.schema, both of lower case letters"),
+        ("mlflow.models", "main.Solvent", "mlflow.models: found 'main.Solvent'; give catalog.schema"),
+        ("mlflow.models", "main.a.b", "mlflow.models: found 'main.a.b'; give catalog.schema"),
+        ("mlflow.registry_uri", "databricks-uc", "mlflow: models are registered in Unity Catalog by three names; give"),
+        ("mlflow.tracking_uri", "databricks", "mlflow: experiments of Databricks are paths; give experiments, such as"),
     ],
 )
 def test_a_mistake_is_named_with_file_and_key(tmp_path: Path, key: str, value: Any, says: str) -> None:
@@ -99,7 +104,8 @@ def test_absolute_paths_and_addresses_stay(tmp_path: Path, path: str) -> None:
 
 @pytest.mark.parametrize("uri", ["databricks", "https://mlflow.example.org", "sqlite:////data/mlflow.db"])
 def test_tracking_addresses_stay(tmp_path: Path, uri: str) -> None:
-    found = load(tmp_path, {**LOCAL, "mlflow": {"tracking_uri": uri, "registry_uri": uri}})
+    mlflow = {"tracking_uri": uri, "registry_uri": uri, "experiments": "/Shared/solvent_"}
+    found = load(tmp_path, {**LOCAL, "mlflow": mlflow})
     assert (found.mlflow.tracking_uri, found.mlflow.registry_uri) == (uri, uri)
 
 

@@ -12,6 +12,7 @@ from pydantic import Field, field_validator, model_validator
 from solvent.config.base import Frozen, read_yaml, validated
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
+DATABRICKS, UNITY = "databricks", "databricks-uc"
 
 
 class Tables(Frozen):
@@ -43,21 +44,41 @@ class MLflow(Frozen):
     """Where runs, models and artifacts are.
 
     artifacts applies to experiments made by Solvent; a server decides for itself. scratch is a folder or bucket where models rest on their
-    way between this process and Spark, which both reach by the same name; without it Spark has to run on this machine.
+    way between this process and Spark, which both reach by the same name; without it Spark has to run on this machine. models is the
+    catalog.schema that models are registered in, experiments what the names of experiments begin with.
     """
 
     tracking_uri: str
     registry_uri: str | None = None
     artifacts: str | None = None
     scratch: str | None = None
+    models: str | None = None
+    experiments: str | None = None
 
     @field_validator("tracking_uri", "registry_uri")
     @classmethod
     def is_an_address(cls, uri: str | None) -> str | None:
         """Refuses a folder, which is MLflow's store of files and means another one wherever a command is run."""
-        if uri is not None and "://" not in uri and uri not in ("databricks", "databricks-uc"):
+        if uri is not None and "://" not in uri and uri not in (DATABRICKS, UNITY):
             raise ValueError("give an address, such as sqlite:///var/mlflow.db, or databricks")
         return uri
+
+    @field_validator("models")
+    @classmethod
+    def is_a_schema(cls, name: str | None) -> str | None:
+        """Refuses what is no schema of a catalog."""
+        if name is not None and not re.fullmatch(rf"{NAME.pattern}\.{NAME.pattern}", name):
+            raise ValueError("give catalog.schema, both of lower case letters, digits and _, starting with a letter")
+        return name
+
+    @model_validator(mode="after")
+    def names_are_whole(self) -> Self:
+        """Refuses names that Databricks would: its models have three levels, and its experiments are paths of the workspace."""
+        if self.registry_uri is not None and self.registry_uri.startswith(UNITY) and self.models is None:
+            raise ValueError("models are registered in Unity Catalog by three names; give models, such as main.solvent")
+        if self.tracking_uri.startswith(DATABRICKS) and not (self.experiments or "").startswith("/"):
+            raise ValueError("experiments of Databricks are paths; give experiments, such as /Shared/solvent_")
+        return self
 
 
 class Spark(Frozen):

@@ -102,6 +102,7 @@ def deploy_command(
 @click.option("--outcome", type=click.Path(path_type=Path), required=True, help="File to write what came of it into.")
 @looking_from
 @force_option
+@click.option("--tested", is_flag=True, help="The tests of model.yml have passed before, elsewhere.")
 @click.pass_context
 def deploy_here_command(
     ctx: click.Context,
@@ -111,6 +112,7 @@ def deploy_here_command(
     outcome: Path,
     as_of: datetime | None,
     force: bool,
+    tested: bool,
 ) -> None:
     """Carry out the plan for the commit that is checked out here; `solvent deploy` calls it in a checkout of its own."""
     settings = settings_of(ctx, project, environment)
@@ -126,7 +128,7 @@ def deploy_here_command(
         require_locked(settings.root)
         for line in differences_text(plan.differences):
             click.echo(line)
-        deployment = Deployment(settings, plan, environment, datetime.now(UTC).date(), click.echo)
+        deployment = Deployment(settings, plan, environment, datetime.now(UTC).date(), click.echo, tested)
         try:
             decided = deployment.carry_out()
         except RefusedError as error:

@@ -32,7 +32,13 @@ class Deployment:
     """One commit on its way to a release."""
 
     def __init__(
-        self, settings: Settings, plan: Plan, environment: str, today: date, say: Callable[[str], None]
+        self,
+        settings: Settings,
+        plan: Plan,
+        environment: str,
+        today: date,
+        say: Callable[[str], None],
+        tested: bool = False,
     ) -> None:
         """Nothing is started before it is needed.
 
@@ -42,8 +48,9 @@ class Deployment:
             environment: As the user named it.
             today: The date that new data is looked at from.
             say: Told of progress, line by line.
+            tested: Whether the project's tests have passed before.
         """
-        self.settings, self.plan, self.environment, self.say = settings, plan, environment, say
+        self.settings, self.plan, self.environment, self.say, self.tested = settings, plan, environment, say, tested
         self.run = Run(settings, plan.as_of, say, pins=plan.pins)
         self.latest = Run(settings, today, say)
         self.version: ModelVersion | None = None
@@ -100,7 +107,7 @@ class Deployment:
     def test(self) -> None:
         """Runs the tests that model.yml names, in a process of their own."""
         named = self.settings.project.deploy.tests
-        if not named:
+        if not named or self.tested:
             return
         root = self.settings.root
         environ = {**code_of(root), "SOLVENT_ENVIRONMENT": self.environment}

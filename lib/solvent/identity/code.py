@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from importlib.util import find_spec
 from pathlib import Path
+
+# setup.py writes it into a wheel: commit, branch, dirty, and file -> SHA-256 of what was below conf/.
+BUILT_FROM = "built_from.json"
 
 
 @dataclass(frozen=True)
@@ -21,19 +25,33 @@ class Commit:
 
 
 def commit_of(root: Path) -> Commit:
-    """The commit of the working tree that holds a folder; without hash, and dirty, where there is no git repository."""
+    """The commit of the working tree that holds a folder; where there is no git repository, the one that a wheel was built from.
+
+    Without hash, and dirty, where there is neither.
+    """
     try:
         # Importing it fails where there is no git, and what needs no commit works there.
         import git
     except ImportError:
-        return Commit(None, None, True)
+        return commit_of_wheel(root)
     try:
         repository = git.Repo(root, search_parent_directories=True)
         commit = repository.head.commit.hexsha
     except (git.InvalidGitRepositoryError, git.NoSuchPathError, ValueError):
-        return Commit(None, None, True)
+        return commit_of_wheel(root)
     branch = None if repository.head.is_detached else repository.active_branch.name
     return Commit(commit, branch, repository.is_dirty(untracked_files=True))
+
+
+def commit_of_wheel(root: Path) -> Commit:
+    """The commit that this code was built from as a wheel; dirty if conf/ is not what it was then."""
+    facts = package_folder("solvent").joinpath(BUILT_FROM)
+    if not facts.is_file():
+        return Commit(None, None, True)
+    built = json.loads(facts.read_text(encoding="utf-8"))
+    configured = (path for path in (root / "conf").rglob("*") if path.is_file())
+    found = {path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in configured}
+    return Commit(built["commit"], built["branch"], built["dirty"] or found != built["conf"])
 
 
 def package_folder(package: str) -> Traversable:

@@ -9,16 +9,17 @@ import re
 import shutil
 import subprocess
 from collections.abc import Mapping
-from importlib.metadata import distributions, version
+from importlib.metadata import PackageNotFoundError, distributions, version
 from pathlib import Path
 
+import pyspark
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from solvent.errors import ConfigurationError, RefusedError
-from solvent.session import RESULT_SETTINGS
+from solvent.session import RESULT_SETTINGS, databricks_runtime
 
-LIBRARIES = ("pyspark", "delta-spark", "mlflow", "numpy", "solvent")
+LIBRARIES = ("delta-spark", "mlflow", "numpy")
 
 
 JAVA = {"java.version": "java", "os.name": "os", "os.arch": "cpu"}
@@ -27,18 +28,32 @@ JAVA = {"java.version": "java", "os.name": "os", "os.arch": "cpu"}
 def environment_facts(java: Mapping[str, str], root: Path) -> dict[str, str]:
     """Versions and platform, by name; "lock" is the SHA-256 of requirements.lock, "none" where there is no such file.
 
+    Databricks pins libraries by the version of its runtime, which is there "runtime".
+
     Args:
         java: What java_of or java_here says.
         root: The folder that holds requirements.lock.
     """
-    lock = root / "requirements.lock"
+    lock, runtime = root / "requirements.lock", databricks_runtime()
     return {
         "python": platform.python_version(),
-        **{library: version(library) for library in LIBRARIES},
+        "pyspark": pyspark.__version__,
+        **{library: installed(library) for library in LIBRARIES},
+        # Databricks' bundles add the time of the build to it, which shapes nothing.
+        "solvent": installed("solvent").partition("+")[0],
+        **({"runtime": runtime} if runtime is not None else {}),
         **java,
         "lock": hashlib.sha256(lock.read_bytes()).hexdigest() if lock.is_file() else "none",
         **RESULT_SETTINGS,
     }
+
+
+def installed(library: str) -> str:
+    """The version of a library; "none" where it is a part of the platform."""
+    try:
+        return version(library)
+    except PackageNotFoundError:
+        return "none"
 
 
 def require_locked(root: Path) -> None:

@@ -22,7 +22,7 @@ from solvent.config.model import Project, Source
 from solvent.errors import IngestError
 from solvent.ingest.landing import LandingFile, check_heads, landing_files, listing
 from solvent.ingest.rows import judged, raw_rows, sorted_out
-from solvent.session import SPARK_ERRORS, at_once
+from solvent.session import SPARK_ERRORS, at_once, freed, kept
 from solvent.tables.digest import Content, contents_of
 from solvent.tables.sources import BATCH, BATCH_COLUMNS, BATCHES, FILE, source_table
 from solvent.tables.warehouse import Version, Warehouse
@@ -202,7 +202,7 @@ def take_in(warehouse: Warehouse, arrivals: Sequence[Arrival], done: int, noted:
         versions = at_once(lambda one: stored(warehouse, one), sifted)
     finally:
         for rows in cached:
-            rows.unpersist()
+            freed(rows)
     taken = list(zip(sifted, versions, strict=True))
     ledger = warehouse.frame([entry(*one) for one in taken], BATCH_COLUMNS[:-1]).withColumn(
         "ingested_at", F.current_timestamp()
@@ -229,7 +229,7 @@ def sift(warehouse: Warehouse, arrival: Arrival, cached: list[DataFrame]) -> Sif
     if arrival.sequence > 1:
         earlier = warehouse.read(source_table(arrival.name)).where(F.col(BATCH) != arrival.batch)
     raw = raw_rows(warehouse, source, arrival.folder, arrival.files)
-    rows = sorted_out(judged(raw, source), source, earlier).persist()
+    rows = kept(sorted_out(judged(raw, source), source, earlier))
     cached.append(rows)
     fates = [F.count_if(F.col("_fate") == fate) for fate in FATES]
     try:

@@ -34,6 +34,7 @@ from solvent.monitoring.drift import concentrations
 from solvent.monitoring.findings import WHOSE
 from solvent.monitoring.monitor import DEVIATION_COLUMNS, deviation_row, performance, stream_of, value_of
 from solvent.registry import ModelVersion
+from solvent.session import freed, kept
 from solvent.tables.sources import Pin
 from solvent.tables.warehouse import Warehouse
 
@@ -115,11 +116,8 @@ def investigate(
     span = around(life[headline.change.window], life[-1] + timedelta(days=1))
     used = [one for one in declared(groups) if one.name in manifest["estimator"]["inputs"]]
     scope, within = scope_of(headline.stream)
-    rows = (
-        rows_around(warehouse, project, groups, version, manifest, holdout, pins, used, span, as_of)
-        .where(within)
-        .persist()
-    )
+    found = rows_around(warehouse, project, groups, version, manifest, holdout, pins, used, span, as_of)
+    rows = kept(found.where(within))
     references = stored_references(warehouse, version.digest)
     try:
         parted_by = [*used, Feature(PREDICTION, "double", "What the model predicts")]
@@ -127,7 +125,7 @@ def investigate(
         analysis = analyse(*splits_of(sums), span.change, sources_of(groups), project.model.kind)
         examples = examples_of(rows, project.predicted.key, used, references, analysis, span)
     finally:
-        rows.unpersist()
+        freed(rows)
     beside = changes(warehouse, project, version, manifest, analysis, span, as_of)
     opened = Investigation(
         id=investigation_id(version.digest, life[first]),

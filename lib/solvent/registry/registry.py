@@ -12,9 +12,9 @@ from typing import Any
 
 import mlflow
 from mlflow.entities import RunStatus
+from mlflow.entities.model_registry.model_version_search import ModelVersionSearch
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
-from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 from pyspark.ml import PipelineModel
 
 from solvent.config.environment import MLflow
@@ -23,8 +23,11 @@ from solvent.identity import Manifest, model_digest, parse_manifest
 from solvent.registry import storage
 
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous_champion"
-# Tags of runs and versions.
-TRAINING, MODEL, MANIFEST = "solvent.training", "solvent.model_digest", "solvent.manifest_digest"
+# Tags of runs and versions. Unity Catalog refuses a dot in the name of a tag (https://github.com/mlflow/recipes-examples/issues/58).
+TRAINING, MODEL, MANIFEST = "solvent_training", "solvent_model_digest", "solvent_manifest_digest"
+ABSENT = ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND")
+THERE = ("RESOURCE_ALREADY_EXISTS", "ALREADY_EXISTS")
+PAGE = 1_000
 MANIFEST_FILE = "manifest.json"
 
 
@@ -68,23 +71,47 @@ class Registry:
 
     def experiment_id(self) -> str:
         """The project's experiment, which is made if there is none."""
-        found = self.client.get_experiment_by_name(self.project)
+        name = f"{self.settings.experiments or ''}{self.project}"
+        found = self.client.get_experiment_by_name(name)
         if found is not None:
             return str(found.experiment_id)
         folder = self.settings.artifacts
         location = f"{folder}/{self.project}" if folder is not None else None
-        return str(self.client.create_experiment(self.project, artifact_location=location))
+        return str(self.client.create_experiment(name, artifact_location=location))
+
+    def registered(self, name: str) -> str:
+        """The name under which a model is registered; everywhere else it has the name that model.yml gives it."""
+        return name if self.settings.models is None else f"{self.settings.models}.{name}"
 
     def versions(self, name: str) -> list[ModelVersion]:
         """All versions of a model that Solvent made, from the first."""
-        with reachable(self.settings.tracking_uri):
-            found = self.client.search_model_versions(f"name = '{name}'", max_results=10_000)
-        return sorted((version_from(one) for one in found if MODEL in one.tags), key=lambda one: one.version)
+        found = (version_from(one) for one in self.with_tags(name) if tag_of(one, MODEL))
+        return sorted(found, key=lambda one: one.version)
+
+    def with_tags(self, name: str) -> list[Any]:
+        """All versions of a model as MLflow tells them; none if there is no such model."""
+        full = self.registered(name)
+        query = f"name = '{full}'"
+        try:
+            page = self.client.search_model_versions(query, max_results=PAGE)
+            found = [*page]
+            while page.token:
+                page = self.client.search_model_versions(query, max_results=PAGE, page_token=page.token)
+                found.extend(page)
+            # Unity Catalog tells the tags of one version only, and searches by name only.
+            return [
+                self.client.get_model_version(full, one.version) if isinstance(one, ModelVersionSearch) else one
+                for one in found
+            ]
+        except MlflowException as error:
+            if error.error_code in ABSENT:
+                return []
+            raise unreachable(error, self.settings.tracking_uri) from None
 
     def by_alias(self, name: str, alias: str) -> ModelVersion | None:
         """The version an alias points to, if any."""
         try:
-            return version_from(self.client.get_model_version_by_alias(name, alias))
+            return version_from(self.client.get_model_version_by_alias(self.registered(name), alias))
         except MlflowException as error:
             if missing(error):
                 return None
@@ -109,9 +136,8 @@ class Registry:
 
     def by_training(self, name: str, training: str) -> ModelVersion | None:
         """The version that a training with this key made, if any."""
-        with reachable(self.settings.tracking_uri):
-            found = self.client.search_model_versions(f"name = '{name}' AND tags.`{TRAINING}` = '{training}'")
-        return min((version_from(one) for one in found), key=lambda one: one.version, default=None)
+        found = (version_from(one) for one in self.with_tags(name) if tag_of(one, TRAINING) == training)
+        return min(found, key=lambda one: one.version, default=None)
 
     @contextmanager
     def run(self, name: str, training: str) -> Iterator[str]:
@@ -154,19 +180,20 @@ class Registry:
     ) -> ModelVersion:
         """Makes a version of a stored model."""
         with reachable(self.settings.tracking_uri):
+            full = self.registered(name)
             try:
-                self.client.create_registered_model(name)
+                self.client.create_registered_model(full)
             except MlflowException as error:
-                if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                if error.error_code not in THERE:
                     raise
             tags = {TRAINING: training, MODEL: digest, MANIFEST: manifest.digest}
-            made = self.client.create_model_version(name, source, run_id, tags=tags, description=description)
+            made = self.client.create_model_version(full, source, run_id, tags=tags, description=description)
         return version_from(made)
 
     def set_alias(self, name: str, alias: str, version: int) -> None:
         """Points an alias to a version."""
         with reachable(self.settings.tracking_uri):
-            self.client.set_registered_model_alias(name, alias, str(version))
+            self.client.set_registered_model_alias(self.registered(name), alias, str(version))
 
     def manifest(self, version: ModelVersion) -> Manifest:
         """The manifest of a version, verified.
@@ -242,16 +269,22 @@ def require_digest(version: ModelVersion, found: str) -> None:
 
 
 def version_from(found: Any) -> ModelVersion:
-    """A version as MLflow gives it."""
-    tags: Mapping[str, str] = found.tags
+    """A version as MLflow gives it, under the name that model.yml gives the model."""
+    name = str(found.name).rsplit(".", 1)[-1]
     return ModelVersion(
-        found.name, int(found.version), found.run_id, found.source, tags.get(MODEL, ""), tags.get(MANIFEST, "")
+        name, int(found.version), found.run_id, found.source, tag_of(found, MODEL), tag_of(found, MANIFEST)
     )
+
+
+def tag_of(found: Any, name: str) -> str:
+    """A tag of a version; empty if it has none. Versions from before Unity Catalog was met have a dot in it."""
+    tags: Mapping[str, str] = found.tags
+    return tags.get(name, tags.get(name.replace("_", ".", 1), ""))
 
 
 def missing(error: MlflowException) -> bool:
     """Whether what was asked for is not there."""
-    return error.error_code in (ErrorCode.Name(RESOURCE_DOES_NOT_EXIST), "INVALID_PARAMETER_VALUE")
+    return error.error_code in (*ABSENT, "INVALID_PARAMETER_VALUE")
 
 
 def unreachable(error: Exception, uri: str) -> RegistryError:

@@ -7,6 +7,7 @@ does not have. What is stored here is the same: mlflow.spark.load_model and mlfl
 from __future__ import annotations
 
 import platform
+import re
 import tempfile
 import uuid
 from collections.abc import Iterator, Sequence
@@ -21,6 +22,7 @@ from pyarrow import fs
 from pyspark.ml import PipelineModel
 
 SPARKML = "sparkml"
+SCHEME = re.compile(r"\w+:")
 
 
 def save_model(
@@ -103,7 +105,7 @@ def passage(scratch: str | None) -> Iterator[str]:
         return
     place = f"{scratch}/{uuid.uuid4().hex}"
     try:
-        yield place if "://" in place else f"file:{place}"
+        yield place if SCHEME.match(place) else f"file:{place}"
     finally:
         system, path = located(place)
         if system.get_file_info(path).type is not fs.FileType.NotFound:
@@ -118,8 +120,8 @@ def copy(source: str, destination: str) -> None:
 
 
 def located(place: str) -> tuple[fs.FileSystem, str]:
-    """A folder as Arrow reaches it, which calls s3 what Hadoop calls s3a."""
+    """A folder as Arrow reaches it, which calls s3 what Hadoop calls s3a. Databricks mounts what it calls dbfs, volumes among it."""
     if "://" not in place:
-        return fs.LocalFileSystem(), place.removeprefix("file:")
+        return fs.LocalFileSystem(), place.removeprefix("file:").removeprefix("dbfs:")
     found: tuple[fs.FileSystem, str] = fs.FileSystem.from_uri(place.replace("s3a://", "s3://", 1))
     return found

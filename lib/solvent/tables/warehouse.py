@@ -130,7 +130,10 @@ class Warehouse:
         settings = {**PROPERTIES, "delta.dataSkippingStatsColumns": ",".join(read_by)} if read_by else PROPERTIES
         properties = ", ".join(f"'{key}' = '{value}'" for key, value in settings.items())
         if self.tables.path is None:
-            self.spark.sql(f"CREATE SCHEMA IF NOT EXISTS {self.name(table).rsplit('.', 1)[0]}")
+            schema = self.name(table).rsplit(".", 1)[0]
+            # Whoever may write into a schema may not be allowed to make one, even one that is there.
+            if not self.spark.catalog.databaseExists(schema):
+                self.spark.sql(f"CREATE SCHEMA IF NOT EXISTS {schema}")
         statement = (
             f"CREATE TABLE IF NOT EXISTS {self.name(table)} ({', '.join(column.ddl for column in columns)}) "
             f"USING delta TBLPROPERTIES ({properties})"

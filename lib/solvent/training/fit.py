@@ -21,7 +21,7 @@ from pyspark.sql import functions as F
 
 from solvent.config.estimator import Estimator, class_params
 from solvent.errors import TrainingError
-from solvent.session import SPARK_ERRORS, cause
+from solvent.session import SPARK_ERRORS, cause, freed, kept
 from solvent.training.layout import canonical_layout
 
 
@@ -65,7 +65,7 @@ def fit(rows: DataFrame, estimator: Estimator, inputs: Inputs, key: Sequence[str
         TrainingError: If a feature is missing in all rows, a tree has fewer bins than a feature has categories, or the estimator fails.
     """
     trees = "maxBins" in class_params(estimator.type)
-    rows = canonical_layout(rows.select(*key, *inputs.names, "label"), key, estimator.partitions).persist()
+    rows = kept(canonical_layout(rows.select(*key, *inputs.names, "label"), key, estimator.partitions))
     try:
         require_values(rows, inputs)
         preprocessing = Pipeline(stages=stages(inputs, one_hot=not trees)).fit(rows)
@@ -76,7 +76,7 @@ def fit(rows: DataFrame, estimator: Estimator, inputs: Inputs, key: Sequence[str
     except SPARK_ERRORS as error:
         raise TrainingError(f"{estimator.name}: {cause(error)}") from None
     finally:
-        rows.unpersist()
+        freed(rows)
     return PipelineModel([*preprocessing.stages, model])
 
 

@@ -25,7 +25,7 @@ from solvent.config.model import Intervals
 from solvent.errors import SolventError, TrainingError
 from solvent.evaluation import badness, evaluate
 from solvent.evaluation.metrics import SIGNED
-from solvent.session import SPARK_ERRORS, at_once, cause
+from solvent.session import SPARK_ERRORS, at_once, cause, freed, kept
 from solvent.training.fit import Inputs, fit, predict
 
 
@@ -98,7 +98,7 @@ def search(
     if estimator.search is None:
         return None
     metric = estimator.search.decides(estimator.kind)
-    rows = rows.select(*key, *inputs.names, "label", "prediction_time", "label_available_time").persist()
+    rows = kept(rows.select(*key, *inputs.names, "label", "prediction_time", "label_available_time"))
 
     def measured(trial: tuple[dict[str, Any], Fold]) -> float:
         params, fold = trial
@@ -118,7 +118,7 @@ def search(
         trials = list(product(estimator.search.candidates(), folds))
         values = at_once(measured, trials)
     finally:
-        rows.unpersist()
+        freed(rows)
     return decided(metric, folds, [params for params, _ in trials], values)
 
 

@@ -30,7 +30,7 @@ from solvent.evaluation.table import append_evaluation, find_evaluation
 from solvent.identity import FORMAT, Manifest
 from solvent.registry import ModelVersion, Registry
 from solvent.registry.registry import MANIFEST_FILE
-from solvent.session import at_once
+from solvent.session import at_once, freed, kept
 from solvent.tables.digest import content_of, declarations
 from solvent.tables.sources import source_table
 from solvent.tables.warehouse import Warehouse
@@ -69,7 +69,7 @@ class Scored:
 def score_holdout(training: Training, model: PipelineModel) -> Scored:
     """Scores the holdout once; measures and digests the predictions."""
     kind, measures = training.estimator.kind, training.project.evaluation
-    scored = predict(model, training.holdout_rows, kind, training.carried).persist()
+    scored = kept(predict(model, training.holdout_rows, kind, training.carried))
     try:
         key = training.project.predicted.key
         found = evaluate(
@@ -84,7 +84,7 @@ def score_holdout(training: Training, model: PipelineModel) -> Scored:
         names = [*key, "prediction"]
         digest = content_of(scored, names).digest(declarations(scored, names))
     finally:
-        scored.unpersist()
+        freed(scored)
     return Scored(found, digest)
 
 
