@@ -369,7 +369,7 @@ def report_reproduction(findings: Any, version: ModelVersion) -> None:
 def report(ctx: click.Context, project: str, environment: str, which: str) -> None:
     """Write the HTML page of a version."""
     run = run_of(settings_of(ctx, project, environment))
-    run.report(run.evaluate(run.registry.find(project, which)), environment)
+    run.report(run.evaluate(run.registry.find(project, which), looking_back=True), environment)
 
 
 @main.command()

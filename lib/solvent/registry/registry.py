@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from mlflow.entities.model_registry.model_version_search import ModelVersionSear
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
 from pyspark.ml import PipelineModel
+from requests.exceptions import RequestException
 
 from solvent.config.environment import MLflow
 from solvent.errors import IntegrityError, RegistryError
@@ -29,6 +31,15 @@ ABSENT = ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND")
 THERE = ("RESOURCE_ALREADY_EXISTS", "ALREADY_EXISTS")
 PAGE = 1_000
 MANIFEST_FILE = "manifest.json"
+# What MLflow takes from the environment, unless somebody set it. Its own patience with a server lasts many minutes; here a request is tried
+# for half a minute where nothing answers, which outlasts a restart, and for three minutes at most where a server hangs.
+SETTINGS = {
+    # MLflow sends usage events over the network unless told not to.
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "5",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "25",
+}
 
 
 @dataclass(frozen=True)
@@ -56,8 +67,8 @@ class Registry:
         Raises:
             RegistryError: If they cannot be reached.
         """
-        # MLflow sends usage events over the network unless told not to.
-        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+        for name, value in SETTINGS.items():
+            os.environ.setdefault(name, value)
         database = settings.tracking_uri.removeprefix("sqlite:///")
         if database != settings.tracking_uri:
             Path(database).parent.mkdir(parents=True, exist_ok=True)
@@ -77,7 +88,13 @@ class Registry:
             return str(found.experiment_id)
         folder = self.settings.artifacts
         location = f"{folder}/{self.project}" if folder is not None else None
-        return str(self.client.create_experiment(name, artifact_location=location))
+        try:
+            return str(self.client.create_experiment(name, artifact_location=location))
+        except MlflowException as error:
+            # Another client has made it since.
+            if error.error_code not in THERE or (found := self.client.get_experiment_by_name(name)) is None:
+                raise
+            return str(found.experiment_id)
 
     def registered(self, name: str) -> str:
         """The name under which a model is registered; everywhere else it has the name that model.yml gives it."""
@@ -187,7 +204,12 @@ class Registry:
                 if error.error_code not in THERE:
                     raise
             tags = {TRAINING: training, MODEL: digest, MANIFEST: manifest.digest}
-            made = self.client.create_model_version(full, source, run_id, tags=tags, description=description)
+            self.client.create_model_version(full, source, run_id, tags=tags, description=description)
+            # A request whose answer was lost is made again by MLflow, and has then made two.
+            found = [one for one in self.with_tags(name) if one.run_id == run_id]
+            made, *again = sorted(found, key=lambda one: int(one.version))
+            for one in again:
+                self.client.delete_model_version(full, one.version)
         return version_from(made)
 
     def set_alias(self, name: str, alias: str, version: int) -> None:
@@ -289,7 +311,19 @@ def missing(error: MlflowException) -> bool:
 
 def unreachable(error: Exception, uri: str) -> RegistryError:
     """The user's error for a failure of MLflow."""
-    return RegistryError(f"MLflow at {uri}: {str(error).splitlines()[0][:300]}")
+    said = without_password(str(error).splitlines()[0])
+    if not isinstance(error, RequestException) and not said.startswith("API request to"):
+        return RegistryError(f"MLflow at {without_password(uri)}: {said[:300]}")
+    known = re.search(r"(?<=\] )[A-Z][\w ]+|timed out|error code \d+|\b5\d\d error|without response", said)
+    return RegistryError(
+        f"MLflow at {without_password(uri)}: does not answer ({known[0] if known else said[:200]}); see that its server runs and has this "
+        "address, then run the same again, which goes on where this stopped"
+    )
+
+
+def without_password(text: str) -> str:
+    """Addresses without the user and password that they may hold."""
+    return re.sub(r"//[^/@\s]*@", "//", text)
 
 
 @contextmanager
@@ -297,5 +331,5 @@ def reachable(uri: str) -> Iterator[None]:
     """Says in one line what MLflow could not do."""
     try:
         yield
-    except MlflowException as error:
+    except (MlflowException, RequestException) as error:
         raise unreachable(error, uri) from None
