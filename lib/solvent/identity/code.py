@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -39,6 +40,11 @@ def package_folder(package: str) -> Path:
     if spec is None or not spec.submodule_search_locations:
         raise ModuleNotFoundError(f"there is no package {package}", name=package)
     return Path(spec.submodule_search_locations[0])
+
+
+def packages_of(project: str, functions: Iterable[str]) -> tuple[str, ...]:
+    """The packages that make a project's models: the suite's, its own, and those that its feature functions are taken from."""
+    return tuple(sorted({"solvent", project, *(path.split(".")[0] for path in functions)}))
 
 
 def code_digest(*packages: str) -> str:
