@@ -9,8 +9,7 @@ from pathlib import Path
 import click
 
 from flights.staging import stage
-from solvent.cli import find_root
-from solvent.config.environment import load_environment
+from solvent.config.environment import find_root, load_environment
 from solvent.errors import SolventError
 
 DAY = click.DateTime(["%Y-%m-%d"])

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from solvent.config.environment import find_root
 from solvent.deployment.commands import (
     deploy_command,
     deploy_here_command,
@@ -49,15 +50,6 @@ class Commands(click.Group):
         except SolventError as error:
             click.echo(f"error: {error}", err=True)
             sys.exit(error.exit_code)
-
-
-def find_root() -> Path:
-    """The nearest folder upwards that holds conf/, else the checkout this package is in, else here."""
-    here = Path.cwd()
-    for folder in (here, *here.parents, *Path(__file__).resolve().parents):
-        if (folder / "conf").is_dir():
-            return folder
-    return here
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
