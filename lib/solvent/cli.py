@@ -37,6 +37,7 @@ from solvent.registry import CHALLENGER, CHAMPION, ModelVersion, Registry
 from solvent.release import promote, rollback
 from solvent.reproduction import present_code, reproduce, reproduce_elsewhere
 from solvent.session import session
+from solvent.skeleton.commands import new_command
 from solvent.tables.warehouse import Warehouse
 
 
@@ -62,7 +63,14 @@ class Commands(click.Group):
 def main(ctx: click.Context, root: Path | None, verbose: bool) -> None:
     """Machine learning without technical debt: ingest, features, training, evaluation, release, and proof."""
     ctx.obj = (root or find_root()).resolve()
+    import_from(ctx.obj / "lib")
     listen(verbose)
+
+
+def import_from(folder: Path) -> None:
+    """Lets the projects of a repository be imported; what is installed comes first."""
+    if folder.is_dir() and str(folder) not in sys.path:
+        sys.path.append(str(folder))
 
 
 def listen(verbose: bool = False) -> None:
@@ -393,6 +401,7 @@ for command in (
     history_command,
     diff_command,
     install_hook_command,
+    new_command,
 ):
     main.add_command(command)
 
