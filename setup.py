@@ -93,7 +93,7 @@ setup(
     python_requires=">=3.11",
     package_dir={"": "lib"},
     packages=find_packages("lib"),
-    package_data={"solvent.report": ["templates/*"]},
+    package_data={"solvent.report": ["templates/*"], "solvent.skeleton": ["templates/*"]},
     install_requires=REQUIRED,
     extras_require=EXTRAS,
     entry_points={

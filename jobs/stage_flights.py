@@ -9,30 +9,27 @@ from pathlib import Path
 import click
 
 from flights.staging import stage
-from solvent.config.environment import load_environment
+from solvent.config.environment import find_root, load_environment
 from solvent.errors import SolventError
+
+DAY = click.DateTime(["%Y-%m-%d"])
 
 
 @click.command()
-@click.option(
-    "--environment", default="local", show_default=True, help="Name of a file in conf/environments, or a path."
-)
-@click.option(
-    "--since", type=click.DateTime(["%Y-%m-%d"]), default="2013-01-01", show_default=True, help="First local date."
-)
-@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), required=True, help="Last local date, included.")
-def main(environment: str, since: datetime, until: datetime) -> None:
+@click.option("--environment", default="local", show_default=True, help="Name in conf/environments, or a path.")
+@click.option("--project", default="flights", show_default=True, help="Whose landing folder: flights or departures.")
+@click.option("--since", type=DAY, default="2013-01-01", show_default=True, help="First local date.")
+@click.option("--until", type=DAY, required=True, help="Last local date, included.")
+def main(environment: str, project: str, since: datetime, until: datetime) -> None:
     """Stages the flights of 2013, and their weather, into the landing folder, as if they had arrived until a date."""
-    here = Path.cwd()
-    root = next((folder for folder in (here, *here.parents) if (folder / "conf").is_dir()), here)
     try:
-        landing = load_environment(environment, root).landing
-        staged = stage(landing, since.date(), until.date())
+        landing = load_environment(environment, find_root()).landing
+        staged = stage(landing, since.date(), until.date(), project=project)
     except SolventError as error:
         click.echo(str(error), err=True)
         sys.exit(error.exit_code)
     rows = sum(file.rows for file in staged)
-    click.echo(f"{landing}/flights: {len(staged)} files staged with {rows} rows, until {until:%Y-%m-%d}")
+    click.echo(f"{landing}/{project}: {len(staged)} files staged with {rows} rows, until {until:%Y-%m-%d}")
     for file in staged:
         click.echo(f"  {file.path.relative_to(Path(landing))}  {file.rows} rows")
 

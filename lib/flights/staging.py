@@ -35,14 +35,17 @@ class StagedFile:
     rows: int
 
 
-def stage(landing: str, since: date, until: date, fault: tuple[Fault, date] | None = None) -> list[StagedFile]:
+def stage(
+    landing: str, since: date, until: date, fault: tuple[Fault, date] | None = None, project: str = "flights"
+) -> list[StagedFile]:
     """Writes the landing files of a span of local dates that are not there yet, and those of the sources without dates.
 
     Args:
-        landing: The environment's landing folder; files go to <landing>/flights/<source>/.
+        landing: The environment's landing folder; files go to <landing>/<project>/<source>/.
         since: The first date.
         until: The last date, included.
         fault: A fault to plant, and its first date.
+        project: The project to stage for; several read the same data.
 
     Returns:
         The files written: none, if all had been staged before.
@@ -55,7 +58,7 @@ def stage(landing: str, since: date, until: date, fault: tuple[Fault, date] | No
     if "://" in landing:
         raise ConfigurationError(f"landing: {landing} is not a local folder; stage into one, and copy its files there")
     data = package_data()
-    folder = Path(landing) / "flights"
+    folder = Path(landing) / project
     staged = []
     for source, name in TIMELESS.items():
         path = folder / source / f"{source}.csv"

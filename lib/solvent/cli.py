@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from solvent.config.environment import find_root
 from solvent.deployment.commands import (
     deploy_command,
     deploy_here_command,
@@ -36,6 +37,7 @@ from solvent.registry import CHALLENGER, CHAMPION, ModelVersion, Registry
 from solvent.release import promote, rollback
 from solvent.reproduction import present_code, reproduce, reproduce_elsewhere
 from solvent.session import session
+from solvent.skeleton.commands import new_command
 from solvent.tables.warehouse import Warehouse
 
 # So that rows that came late are scored as well; none is scored twice.
@@ -54,15 +56,6 @@ class Commands(click.Group):
             sys.exit(error.exit_code)
 
 
-def find_root() -> Path:
-    """The nearest folder upwards that holds conf/, else the checkout this package is in, else here."""
-    here = Path.cwd()
-    for folder in (here, *here.parents, *Path(__file__).resolve().parents):
-        if (folder / "conf").is_dir():
-            return folder
-    return here
-
-
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.option(
     "--root",
@@ -77,7 +70,14 @@ def find_root() -> Path:
 def main(ctx: click.Context, root: Path | None, verbose: bool) -> None:
     """Machine learning without technical debt: ingest, features, training, evaluation, release, and proof."""
     ctx.obj = (root or find_root()).resolve()
+    import_from(ctx.obj / "lib")
     listen(verbose)
+
+
+def import_from(folder: Path) -> None:
+    """Lets the projects of a repository be imported; what is installed comes first."""
+    if folder.is_dir() and str(folder) not in sys.path:
+        sys.path.append(str(folder))
 
 
 def listen(verbose: bool = False) -> None:
@@ -416,6 +416,7 @@ for command in (
     history_command,
     diff_command,
     install_hook_command,
+    new_command,
 ):
     main.add_command(command)
 

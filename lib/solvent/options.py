@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from solvent.config.model import projects_of
 from solvent.errors import ConfigurationError
 from solvent.pipeline import Run, Settings, load_settings
 
@@ -20,7 +21,7 @@ def only_project(ctx: click.Context, _: click.Parameter, value: str | None) -> s
     if value is not None:
         return value
     root: Path = ctx.obj
-    known = sorted(found.parent.name for found in (root / "conf").glob("*/model.yml"))
+    known = projects_of(root)
     if len(known) != 1:
         raise ConfigurationError(
             f"--project: name one of: {', '.join(known) or f'none, as {root}/conf holds no model.yml'}"

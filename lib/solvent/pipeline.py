@@ -27,7 +27,7 @@ from solvent.evaluation import ALL, DaySums, Evaluation, day_sums, require_daily
 from solvent.evaluation.metrics import DESCRIPTIVE
 from solvent.features import FeatureGroup, load_groups
 from solvent.features.table import FeatureBuild, build_features, columns_of, declared, feature_code, read_build
-from solvent.identity import Commit, code_digest, commit_of, environment_facts, function_digests, java_of
+from solvent.identity import Commit, code_digest, commit_of, environment_facts, function_digests, java_of, packages_of
 from solvent.ingest import Batch, ingest
 from solvent.investigation import (
     RESOLVED,
@@ -193,7 +193,7 @@ class Run:
     @cached_property
     def code(self) -> str:
         """Digest of the code that is imported."""
-        return code_digest("solvent", self.project.project)
+        return code_digest(*packages_of(self.project.project, self.shaping))
 
     @cached_property
     def shaping(self) -> dict[str, str]:

@@ -17,7 +17,7 @@ from solvent.config.model import Project
 from solvent.errors import IntegrityError, SolventError
 from solvent.features import load_groups
 from solvent.features.table import columns_of, content_digest, declared, featured
-from solvent.identity import Commit, Manifest, code_digest, environment_facts, java_of
+from solvent.identity import Commit, Manifest, code_digest, environment_facts, java_of, packages_of
 from solvent.identity.worktree import environment_file, solvent_of, worktree
 from solvent.registry import ModelVersion, Registry
 from solvent.session import SPARK_ERRORS, cause, freed, kept
@@ -37,7 +37,7 @@ class Finding:
 
 def present_code(manifest: Manifest) -> str:
     """The digest of the code that is imported here, of the packages the manifest is about."""
-    return code_digest("solvent", manifest["project"])
+    return code_digest(*packages_of(manifest["project"], manifest.functions))
 
 
 def reproduce(

@@ -315,6 +315,20 @@ def test_a_file_that_is_not_utf8_or_of_another_project_is_refused(tmp_path: Path
         load_project("other", tmp_path)
 
 
+def test_functions_of_another_project_may_be_named_if_it_is_one_of_conf(tmp_path: Path) -> None:
+    named = {**MODEL, "features": ["shop.features.order", "depot.features.stock"]}
+    with pytest.raises(
+        ConfigurationError, match=r"'depot.features.stock' is not the import path of .* shop or solvent$"
+    ):
+        load(tmp_path, named)
+    (tmp_path / "conf/depot").mkdir()
+    (tmp_path / "conf/depot/model.yml").write_text("project: depot\n")
+    assert load(tmp_path, named).features == ("shop.features.order", "depot.features.stock")
+    wrong = {**named, "features": ["dpot.features.stock"]}
+    with pytest.raises(ConfigurationError, match=r"'dpot.features.stock' is .* a function in shop, solvent or depot$"):
+        load(tmp_path, wrong)
+
+
 @pytest.mark.parametrize("project", ["flights", "shop"])
 def test_what_is_resolved_is_the_same_project_again(tmp_path: Path, project: str) -> None:
     found = load_project("flights", ROOT) if project == "flights" else load(tmp_path, MODEL)

@@ -136,6 +136,15 @@ class Environment(Places):
         )
 
 
+def find_root() -> Path:
+    """The nearest folder upwards that holds conf/, else the checkout this package is in, else here."""
+    here = Path.cwd()
+    for folder in (here, *here.parents, *Path(__file__).resolve().parents):
+        if (folder / "conf").is_dir():
+            return folder
+    return here
+
+
 def load_environment(name: str, root: Path) -> Environment:
     """The environment of this name, or in this file.
 

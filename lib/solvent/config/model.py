@@ -401,11 +401,10 @@ def unknown_sources(project: Project) -> Iterator[str]:
 
 
 def unknown_features(project: Project) -> Iterator[str]:
-    """Feature groups that may not be imported."""
-    packages = (project.project, "solvent")
+    """Feature groups that cannot be imported."""
     for path in project.features:
-        if not IMPORT_PATH.fullmatch(path) or path.split(".")[0] not in packages:
-            yield f"features: '{path}' is not the import path of a function in {' or '.join(packages)}"
+        if not IMPORT_PATH.fullmatch(path):
+            yield f"features: '{path}' is not the import path of a function in {project.project} or solvent"
     if not project.features:
         yield "features: names no feature group"
 
@@ -438,12 +437,22 @@ def load_project(name: str, root: Path) -> Project:
         ConfigurationError: If its model.yml is missing or wrong; the text names file, keys, what was found and what would be right.
     """
     path = root / "conf" / name / "model.yml"
+    known = projects_of(root)
     if not path.is_file():
-        known = [found.parent.name for found in (root / "conf").glob("*/model.yml")]
         raise ConfigurationError(f"{path}: no such file; project '{name}': {closest(name, known)}")
     found = validated(Project, read_yaml(path), path)
     if found.project != name:
         raise ConfigurationError(
             f"{path}: project: found '{found.project}'; the name of its folder, '{name}', is expected"
         )
+    packages = [name, "solvent", *(other for other in known if other != name)]
+    for feature in found.features:
+        if feature.split(".")[0] not in packages:
+            places = " or ".join([", ".join(packages[:-1]), packages[-1]])
+            raise ConfigurationError(f"{path}: features: '{feature}' is not the import path of a function in {places}")
     return found
+
+
+def projects_of(root: Path) -> list[str]:
+    """The names of the projects of a folder that holds conf/."""
+    return sorted(found.parent.name for found in (root / "conf").glob("*/model.yml"))

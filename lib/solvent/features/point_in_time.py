@@ -29,7 +29,7 @@ def as_of_lookup(
     Args:
         rows: The columns of on, prediction_time TIMESTAMP, and any others.
         facts: The columns of on, event_time TIMESTAMP, available_time TIMESTAMP, and what values are made of.
-        on: The columns in which row and fact agree; nulls agree with nothing.
+        on: The columns in which row and fact agree, none where all facts are of one thing; nulls agree with nothing.
         values: New column -> expression over facts.
         tolerance: How long before prediction time the fact may have happened, at most.
 
@@ -61,7 +61,7 @@ def trailing_sums(
     Args:
         rows: The columns of on, prediction_time TIMESTAMP, and any others.
         facts: The columns of on, available_time TIMESTAMP, and what measures are made of.
-        on: The columns in which row and fact agree; nulls agree with nothing.
+        on: The columns in which row and fact agree, none where all facts are of one thing; nulls agree with nothing.
         measures: Name -> expression over facts of an integer type, so that sums are exact and the same in any order; null counts as 0.
         windows: Name -> length.
 

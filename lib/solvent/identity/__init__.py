@@ -1,6 +1,6 @@
 """Who made a model, from what, with what: commit, code, environment, manifest, and digest."""
 
-from solvent.identity.code import Commit, code_digest, commit_of, package_folder
+from solvent.identity.code import Commit, code_digest, commit_of, package_folder, packages_of
 from solvent.identity.environment import environment_facts, java_here, java_of, require_locked
 from solvent.identity.functions import function_digests
 from solvent.identity.manifest import FORMAT, Manifest, parse_manifest
@@ -18,6 +18,7 @@ __all__ = [
     "java_of",
     "model_digest",
     "package_folder",
+    "packages_of",
     "parse_manifest",
     "require_locked",
 ]

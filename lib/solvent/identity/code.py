@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -60,6 +60,11 @@ def package_folder(package: str) -> Traversable:
     if spec is None or not spec.submodule_search_locations:
         raise ModuleNotFoundError(f"there is no package {package}", name=package)
     return files(package)
+
+
+def packages_of(project: str, functions: Iterable[str]) -> tuple[str, ...]:
+    """The packages that make a project's models: the suite's, its own, and those that its feature functions are taken from."""
+    return tuple(sorted({"solvent", project, *(path.split(".")[0] for path in functions)}))
 
 
 def code_digest(*packages: str) -> str:

@@ -1,0 +1,35 @@
+"""Which packages are the code of a project."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from solvent.features.table import feature_code
+from solvent.identity import Manifest, code_digest, packages_of
+from solvent.pipeline import load_settings
+from solvent.reproduction import present_code
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.parametrize(
+    ("project", "packages"),
+    [
+        ("flights", ("flights", "solvent")),
+        # It names functions of flights.
+        ("departures", ("departures", "flights", "solvent")),
+        ("temperatures", ("solvent", "temperatures")),
+    ],
+)
+def test_the_packages_that_feature_functions_are_taken_from_are_code(project: str, packages: tuple[str, ...]) -> None:
+    groups = load_settings(project, "local", ROOT).groups
+    assert packages_of(project, feature_code(groups)) == packages
+
+
+def test_the_code_of_a_manifest_is_that_of_all_its_functions() -> None:
+    functions = {"flights.features.plane": "", "solvent.features.table.featured": ""}
+    with_flights = Manifest({"project": "departures", "functions": functions})
+    without = Manifest({"project": "departures", "functions": {"solvent.features.table.featured": ""}})
+    assert present_code(with_flights) == code_digest("departures", "flights", "solvent") != present_code(without)
