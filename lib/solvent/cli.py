@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import sys
-import warnings
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -25,7 +23,9 @@ from solvent.investigation import acknowledge, investigations, resolve
 from solvent.options import (
     DAY,
     as_of_option,
+    find_root,
     force_option,
+    listen,
     model_option,
     run_of,
     settings_of,
@@ -51,15 +51,6 @@ class Commands(click.Group):
             sys.exit(error.exit_code)
 
 
-def find_root() -> Path:
-    """The nearest folder upwards that holds conf/, else the checkout this package is in, else here."""
-    here = Path.cwd()
-    for folder in (here, *here.parents, *Path(__file__).resolve().parents):
-        if (folder / "conf").is_dir():
-            return folder
-    return here
-
-
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.option(
     "--root", type=click.Path(file_okay=False, path_type=Path), help="Folder that holds conf/ (default: found upwards)."
@@ -71,15 +62,6 @@ def main(ctx: click.Context, root: Path | None, verbose: bool) -> None:
     """Machine learning without technical debt: ingest, features, training, evaluation, release, and proof."""
     ctx.obj = (root or find_root()).resolve()
     listen(verbose)
-
-
-def listen(verbose: bool = False) -> None:
-    """Shows what Spark and MLflow log, or only their errors."""
-    logging.basicConfig(level=logging.INFO if verbose else logging.ERROR, format="%(asctime)s %(name)s %(message)s")
-    if not verbose:
-        # What it cannot do is raised as well, and said in a line; it logs a stack trace of it.
-        logging.getLogger("mlflow").setLevel(logging.CRITICAL)
-        warnings.filterwarnings("ignore")
 
 
 @main.command()

@@ -1,7 +1,7 @@
 """Why a row got its score: what each feature adds to the score of an average row, as Shapley values.
 
-The score of the row and that of an average row of a background differ; the difference is shared out among players, each a feature or several
-that belong together. A player's share is what the score changes by when the player goes from a background row's values to those of
+The score of the row and that of an average row of a background differ; the difference is shared out among players, each a feature or
+several that belong together. A player's share is what the score changes by when the player goes from a background row's values to those of
 the row, in the mean over all orders in which players may go and over all background rows (Shapley (1953); for models Štrumbelj & Kononenko
 (2014), Knowledge and Information Systems 41:647-665). It needs nothing of the model but its predictions, so it holds for any pipeline.
 

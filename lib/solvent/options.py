@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import warnings
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -71,3 +73,21 @@ def settings_of(ctx: click.Context, project: str, environment: str) -> Settings:
 def run_of(settings: Settings, as_of: date | None = None, force: bool = False) -> Run:
     """A run that tells its progress."""
     return Run(settings, as_of or datetime.now(UTC).date(), click.echo, force)
+
+
+def find_root() -> Path:
+    """The nearest folder upwards that holds conf/, else the checkout this package is in, else here."""
+    here = Path.cwd()
+    for folder in (here, *here.parents, *Path(__file__).resolve().parents):
+        if (folder / "conf").is_dir():
+            return folder
+    return here
+
+
+def listen(verbose: bool = False) -> None:
+    """Shows what Spark and MLflow log, or only their errors."""
+    logging.basicConfig(level=logging.INFO if verbose else logging.ERROR, format="%(asctime)s %(name)s %(message)s")
+    if not verbose:
+        # What it cannot do is raised as well, and said in a line; it logs a stack trace of it.
+        logging.getLogger("mlflow").setLevel(logging.CRITICAL)
+        warnings.filterwarnings("ignore")
