@@ -150,9 +150,7 @@ def investigate(
         report="",
     )
     series = series_of(warehouse, version, headline.stream, life[0], span.end)
-    return Dossier(
-        opened, headline, series, looked.scope, looked.analysis, beside, looked.examples, looked.references
-    )
+    return Dossier(opened, headline, series, looked.scope, looked.analysis, beside, looked.examples, looked.references)
 
 
 def look(
