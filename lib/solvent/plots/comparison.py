@@ -156,9 +156,9 @@ def calibration(axes: Any, comparison: Comparison) -> None:
     for found, name, colour in zip(comparison.evaluations, comparison.names, COLOURS, strict=True):
         bins = found.curves.calibration
         promised, seen = [one.mean_prediction for one in bins], [one.observed_rate for one in bins]
-        limits = [(one.low, one.high) for one in bins if one.low is not None and one.high is not None]
-        if len(limits) == len(bins):
-            axes.vlines(promised, *zip(*limits, strict=True), color=colour, alpha=0.5, linewidth=1.2)
+        lows = [one.observed_rate if one.low is None else one.low for one in bins]
+        highs = [one.observed_rate if one.high is None else one.high for one in bins]
+        axes.vlines(promised, lows, highs, color=colour, alpha=0.5, linewidth=1.2)
         axes.plot(promised, seen, "o-", color=colour, markersize=3.6, linewidth=1.2, label=name)
     axes.set_title("Observed rate by prediction")
     axes.set_xlabel("mean prediction")
