@@ -75,9 +75,11 @@ def missing_by_day(profile: Profile) -> Picture:
     axes = made.subplots()
     colours = LinearSegmentedColormap.from_list("missing", ["#ffffff", ORANGE, "#5a2a04"])
     axes.invert_yaxis()
+    # A day reaches to the next one, and a feature half a row up and down.
+    edges = [*shares.columns, shares.columns[-1] + pd.Timedelta(days=1)]
     found = axes.pcolormesh(
-        shares.columns, range(len(names)), shares.to_numpy(),
-        cmap=colours, vmin=0, vmax=max(0.05, float(shares.to_numpy().max())), shading="nearest", rasterized=True,
+        edges, np.arange(len(names) + 1) - 0.5, shares.to_numpy(),
+        cmap=colours, vmin=0, vmax=max(0.05, float(shares.to_numpy().max())), rasterized=True,
     )  # fmt: skip
     axes.set_yticks(
         range(len(names)),
@@ -127,7 +129,7 @@ def panel(axes: Any, profile: Profile, feature: Feature, kind: str, what: str) -
     shares = (counts["rows"] / profile.counts[profile.counts["feature"] == feature.name]["rows"].sum()).to_numpy()
     enough = (counts["rows"] >= FEWEST).to_numpy()
     behind = axes.twinx()
-    behind.bar(places, shares, color=PALE_GREY, width=0.86)
+    behind.bar(places, shares, color=PALE_GREY, width=0.86, zorder=3)
     behind.set_ylim(0, max(shares) * 2.2)
     behind.set_axis_off()
     axes.set_zorder(behind.get_zorder() + 1)
@@ -159,7 +161,9 @@ def panel(axes: Any, profile: Profile, feature: Feature, kind: str, what: str) -
 
 def compact(words: str) -> str:
     """A cell in few letters, for ticks."""
-    return words.replace("below ", "< ").replace(" or more", " ≤").replace(" to ", "–").replace("(missing)", "missing")
+    if words.endswith(" or more"):
+        return f"≥ {words.removesuffix(' or more')}"
+    return words.replace("below ", "< ").replace(" to ", "–").replace("(missing)", "missing")
 
 
 @styled

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
-from solvent.explanation import Contribution, Explanation
+from solvent.explanation import Contribution, Explanation, Floats
 from solvent.plots.style import BLUE, GREY, ORANGE, SOFT, TEXT, Picture, bars_only, percent, picture, styled
 
 MOST_BARS = 12
@@ -35,31 +38,17 @@ def contributions(explanation: Explanation, kind: str, values: pd.DataFrame | No
     made = picture(
         f"From the mean score {said(explanation.mean, kind)} to this row's {said(explanation.score, kind)}",
         f"Shapley values, in units of {unit}, against {explanation.rows} rows of the holdout; whiskers: 95 % sampling error of a bar. "
-        "They tell what the model does,\nnot what would change the outcome.",
+        "They tell what the model does, not what would change the outcome.",
         1.5 + 0.3 * len(names),
     )
     axes = made.subplots()
-    places = np.arange(len(names))
-    colours = [ORANGE if step > 0 else BLUE for step in steps]
-    axes.barh(places, steps, left=starts, color=colours, height=0.62)
-    axes.hlines(places[: len(bars)], *limits(ends, bars), color=TEXT, linewidth=1)
-    axes.vlines(ends[:-1], places[:-1] + 0.31, places[1:] - 0.31, color=GREY, linewidth=0.8)
-    for value, name in ((explanation.mean, "mean"), (explanation.score, "this row")):
-        axes.axvline(value, color=GREY, linestyle=(0, (4, 3)), linewidth=1)
-        axes.annotate(f"{name} {said(value, kind)}", (value, 1), (0, 3), xycoords=("data", "axes fraction"),
-                      textcoords="offset points", ha="center", fontsize=8.5, color=SOFT)  # fmt: skip
-    span = max(float(max(ends.max(), starts.max()) - min(ends.min(), starts.min())), 1e-9)
-    for place, (start, end, step) in enumerate(zip(starts, ends, steps, strict=True)):
-        axes.annotate(
-            added(step, kind),
-            (max(start, end) + 0.012 * span + error_of(bars, place), place),
-            va="center",
-            fontsize=8.5,
-            color=SOFT,
-        )
-    axes.set_yticks(places, names)
+    waterfall(axes, bars, starts, ends, kind)
+    levels(axes, explanation, kind)
+    axes.set_yticks(range(len(names)), names)
     axes.invert_yaxis()
-    axes.margins(x=0.09)
+    # Bars end at the edge otherwise.
+    axes.use_sticky_edges = False
+    axes.margins(x=0.05, y=0.02)
     bars_only(axes)
     if kind == "binary":
         percent(axes.xaxis)
@@ -67,15 +56,25 @@ def contributions(explanation: Explanation, kind: str, values: pd.DataFrame | No
     return made
 
 
-def limits(ends: np.ndarray, bars: tuple[Contribution, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """The ends of the whiskers of bars."""
-    errors = np.array([SURE * one.error for one in bars])
-    return ends[: len(bars)] - errors, ends[: len(bars)] + errors
+def waterfall(axes: Any, bars: Sequence[Contribution], starts: Floats, ends: Floats, kind: str) -> None:
+    """A bar for each step, which begins where the one before ends, with its whisker and what it adds; the last may be of all others."""
+    places, steps = np.arange(len(ends)), ends - starts
+    errors = np.array([SURE * one.error for one in bars] + [0.0] * (len(ends) - len(bars)))
+    axes.barh(places, steps, left=starts, color=[ORANGE if step > 0 else BLUE for step in steps], height=0.62)
+    axes.hlines(places, ends - errors, ends + errors, color=TEXT, linewidth=1)
+    axes.vlines(ends[:-1], places[:-1] + 0.31, places[1:] - 0.31, color=GREY, linewidth=0.8)
+    for place, right, step in zip(places, np.maximum(starts, ends + errors), steps, strict=True):
+        beside = {"textcoords": "offset points", "va": "center", "fontsize": 8.5, "color": SOFT}
+        axes.annotate(added(step, kind), (right, place), (6, 0), **beside)
 
 
-def error_of(bars: tuple[Contribution, ...], place: int) -> float:
-    """The length of the whisker of a bar; the last, of all others, has none."""
-    return SURE * bars[place].error if place < len(bars) else 0.0
+def levels(axes: Any, explanation: Explanation, kind: str) -> None:
+    """Lines at the mean score and the row's, named on the outer side of each, so that names do not meet."""
+    low, high = sorted([(explanation.mean, "mean"), (explanation.score, "this row")])
+    for (value, name), side in ((low, "right"), (high, "left")):
+        axes.axvline(value, color=GREY, linestyle=(0, (4, 3)), linewidth=1)
+        above = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points", "fontsize": 8.5, "color": SOFT}
+        axes.annotate(f"{name} {said(value, kind)}", (value, 1), (0, 3), ha=side, **above)
 
 
 def said(value: float, kind: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import textwrap
 from collections.abc import Callable, Iterator
 from functools import wraps
 from typing import Any, ParamSpec
@@ -15,7 +16,7 @@ from matplotlib.ticker import PercentFormatter
 TEXT, SOFT, GRID = "#1f2328", "#5c636b", "#eceae6"
 BLUE, ORANGE, GREY, RED = "#1d5fd0", "#b3560b", "#76808b", "#b3261e"
 PALE_BLUE, PALE_GREY, PALE_ORANGE = "#a9c4ef", "#d9dce0", "#f1dcc7"
-WIDTH, SHARPNESS = 10.0, 144
+WIDTH, SHARPNESS, LETTERS = 10.0, 144, 145
 STYLE = {
     "font.size": 9.5,
     "text.color": TEXT,
@@ -78,10 +79,11 @@ def styled(draw: Callable[Given, Picture]) -> Callable[Given, Picture]:
 
 def picture(title: str, note: str, height: float) -> Picture:
     """An empty picture with a title, and a note of what is to be seen below it."""
-    made = Picture(figsize=(WIDTH, height), dpi=SHARPNESS, layout="constrained")
+    lines = textwrap.wrap(note, LETTERS)
+    made = Picture(figsize=(WIDTH, height + 0.15 * len(lines)), dpi=SHARPNESS, layout="constrained")
     made.suptitle(title, x=0.008, ha="left", fontsize=13, fontweight="bold")
-    if note:
-        made.supxlabel(note, x=0.008, ha="left", fontsize=8.5, color=SOFT)
+    if lines:
+        made.supxlabel("\n".join(lines), x=0.008, ha="left", fontsize=8.5, color=SOFT)
     return made
 
 
