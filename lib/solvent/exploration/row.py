@@ -10,6 +10,7 @@ from operator import and_
 from typing import Any
 
 import pandas as pd
+from pyspark.ml import PipelineModel
 from pyspark.sql import Column as Expression
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -38,6 +39,7 @@ class ScoredRow:
 
     Attributes:
         version: The model.
+        model: Its pipeline, loaded once.
         key: Column -> value.
         at: Its prediction time.
         features: One row: key, slices, features.
@@ -45,6 +47,7 @@ class ScoredRow:
     """
 
     version: ModelVersion
+    model: PipelineModel
     key: Mapping[str, Any]
     at: datetime
     features: DataFrame
@@ -64,16 +67,16 @@ def find_row(run: Run, version: ModelVersion, key: Mapping[str, Any] | None = No
         RefusedError: If the model has not seen such a row.
     """
     training = run.trained_before(version)
-    names = run.project.predicted.key
+    names, model = run.project.predicted.key, run.registry.load(version)
     if key is None:
-        scored = predict(run.registry.load(version), training.in_holdout, run.project.model.kind, names)
+        scored = predict(model, training.in_holdout, run.project.model.kind, names)
         best = scored.orderBy(F.desc("prediction"), *map(quoted, names)).select(*map(quoted, names)).limit(1).collect()
         key = best[0].asDict()
     require_key(key, names)
     found = local(training.in_holdout.where(matches(key)).drop("label", "label_available_time"))
     if found is not None:
-        return ScoredRow(version, key, found[1], found[0], tuple(training.pins))
-    return served_row(run, version, key)
+        return ScoredRow(version, model, key, found[1], found[0], tuple(training.pins))
+    return served_row(run, version, model, key)
 
 
 def require_key(key: Mapping[str, Any], names: Sequence[str]) -> None:
@@ -101,7 +104,7 @@ def local(rows: DataFrame) -> tuple[DataFrame, datetime] | None:
     )
 
 
-def served_row(run: Run, version: ModelVersion, key: Mapping[str, Any]) -> ScoredRow:
+def served_row(run: Run, version: ModelVersion, model: PipelineModel, key: Mapping[str, Any]) -> ScoredRow:
     """A row that a model scored, with the features built from the sources of its batch, as they were."""
     table = predictions_table(run.project, run.settings.groups)
     scored = batches(run.warehouse, version.digest)
@@ -121,7 +124,7 @@ def served_row(run: Run, version: ModelVersion, key: Mapping[str, Any]) -> Score
             f"{version}: the sources of batch {rows[0]['batch'][:12]} give no features for the row any more"
         )
     pins = next(one.pins for one in scored if one.batch == rows[0]["batch"])
-    return ScoredRow(version, key, found[1], found[0], pins)
+    return ScoredRow(version, model, key, found[1], found[0], pins)
 
 
 def known_facts(run: Run, row: ScoredRow) -> pd.DataFrame:
@@ -176,7 +179,7 @@ def explain_row(run: Run, row: ScoredRow, background: DataFrame, together: bool 
         players = {name: used for name, of in groups.items() if (used := [one for one in of if one in inputs])}
     features = row.features.select(*map(quoted, inputs))
     seed = seed_of(row.features, run.project.predicted.key)
-    return explain(run.registry.load(row.version), run.project.model.kind, features, background, players, seed)
+    return explain(row.model, run.project.model.kind, features, background, players, seed)
 
 
 def features_beside(run: Run, row: ScoredRow, background: DataFrame) -> pd.DataFrame:
@@ -214,7 +217,7 @@ def shown(value: Any) -> str:
 def outcome_of(run: Run, row: ScoredRow) -> pd.DataFrame:
     """The score of a row, what follows from it, and its label as the sources have it now: what, value."""
     kind, measures, label = run.project.model.kind, run.project.evaluation, run.project.prediction.label.name
-    (scored,) = predict(run.registry.load(row.version), row.features, kind, []).collect()
+    (scored,) = predict(row.model, row.features, kind, []).collect()
     since = midnight(row.at.date())
     labels = labels_of(run.warehouse, run.project, run.pins, since, since + DAY).where(matches(row.key)).collect()
     told = [("score", shown(scored["prediction"]))]
