@@ -95,7 +95,9 @@ def test_the_row_with_the_highest_score_is_told_step_by_step(run: Any, champion:
     assert list(facts.index) == ["id", "customer", "placed", "amount"]
     beside = facts_beside(run, highest)
     assert list(beside) == ["customers"]
-    assert list(beside["customers"]["customer"]) == [facts["customer"]]
+    customer = beside["customers"].set_index("fact")["latest"]
+    number = int(facts["customer"].removeprefix("c"))
+    assert customer.to_dict() == {"customer": facts["customer"], "region": "north" if number % 2 else "south"}
     told = outcome_of(run, highest).set_index("what")["value"]
     assert told["score"] == f"{scored['prediction']:.4g}"
     assert told["threshold"].startswith("0.4: the score is at or above")

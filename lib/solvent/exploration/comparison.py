@@ -18,6 +18,7 @@ from solvent.evaluation.memberships import quoted
 from solvent.evaluation.metrics import DESCRIPTIVE, UNPAIRED
 from solvent.pipeline import Run
 from solvent.registry import ModelVersion
+from solvent.training import require_inputs
 
 BINS = 40
 EXAMPLES = 10
@@ -57,8 +58,10 @@ def compare(run: Run, before: ModelVersion, after: ModelVersion) -> Comparison:
 
     Raises:
         RefusedError: If the first was trained on labels of that holdout, so that it would be measured on what it has learned.
+        EvaluationError: If it needs a feature that the second's features do not have.
     """
     require_unseen(run, before, after)
+    require_inputs(before, run.registry.manifest(before), run.trained_before(after).rows.columns)
     key, measures, kind = run.project.predicted.key, run.project.evaluation, run.project.model.kind
     theirs = run.holdout_of(after, before).select(*map(quoted, key), F.col("prediction").alias("_before"))
     both = run.holdout_of(after).join(theirs, list(key)).persist()

@@ -14,8 +14,10 @@ from pyspark.ml import PipelineModel
 from pyspark.sql import Column as Expression
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
+from pyspark.sql.types import DoubleType, StructField
 
 from solvent.config.base import midnight
+from solvent.config.model import ALWAYS_KNOWN, TIMES
 from solvent.errors import ConfigurationError, RefusedError
 from solvent.evaluation.memberships import quoted
 from solvent.explanation import BACKGROUND, Explanation, explain, sampled, seed_of
@@ -141,6 +143,9 @@ def facts_beside(run: Run, row: ScoredRow) -> dict[str, pd.DataFrame]:
 
     What a feature function read cannot be known from outside; these are facts it could have read. A source without a shared column is
     left out.
+
+    Returns:
+        Source -> fact, latest, and so on.
     """
     known = dict(known_facts(run, row).itertuples(index=False, name=None))
     found = {}
@@ -152,10 +157,24 @@ def facts_beside(run: Run, row: ScoredRow) -> dict[str, pd.DataFrame]:
         same = reduce(and_, (quoted(name).cast("string").eqNullSafe(F.lit(known[name])) for name in shared))
         facts = read_source(run.warehouse, source, pin)
         latest = facts.where(same & (F.col("available_time") < F.lit(row.at)))
+        times = [] if source.event_time == ALWAYS_KNOWN else list(TIMES)
         ordered = latest.orderBy(F.desc("available_time"), F.desc("event_time")).limit(LATEST)
-        shown = ordered.select(*(quoted(name).cast("string").alias(name) for name in facts.columns))
-        found[pin.source] = shown.toPandas()
+        found[pin.source] = side_by_side(ordered.select(*map(readable, ordered.schema)), [*source.names, *times])
     return found
+
+
+def readable(field: StructField) -> Expression:
+    """A column as numbers or as text: Spark gives a time as the driver's local clock reads."""
+    value = quoted(field.name)
+    return (value if isinstance(field.dataType, DoubleType) else value.cast("string")).alias(field.name)
+
+
+def side_by_side(facts: DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """Facts as columns, the first one first: fact, latest, before, ..., as far as there are facts."""
+    columns = dict(zip(("latest", "the one before", "and before"), facts.collect(), strict=False))
+    return pd.DataFrame(
+        {"fact": names, **{title: [shown(row[name]) for name in names] for title, row in columns.items()}}
+    )
 
 
 def inputs_of(run: Run, version: ModelVersion) -> list[str]:
