@@ -18,6 +18,8 @@ from solvent.report.page import WORDS
 # The first model of a comparison, and the second.
 COLOURS = (GREY, BLUE)
 MOST_VALUES = 16
+# A rate in a bin of fewer rows says little, and is not drawn.
+FEWEST = 20
 
 
 @styled
@@ -25,8 +27,8 @@ def metrics(comparison: Comparison) -> Picture:
     """Every metric of both models with its interval, and how far the second is ahead."""
     made = picture(
         f"{comparison.names[1]} (blue) beside {comparison.names[0]} (grey)",
-        "On the same rows, with intervals of each alone. The lead compares both day by day, so it can be sure where intervals overlap; "
-        "above 0 the blue one is better.",
+        "On the same rows. Intervals of each alone take rows to be independent. The lead is of both day by day, as rows of a day are not: "
+        "it decides, and above 0 the blue one is better.",
         0.9 + 1.15 * -(-len(comparison.metrics) // 3),
     )
     for axes, name in zip(grid_of(made, len(comparison.metrics), 3), comparison.metrics, strict=True):
@@ -154,7 +156,7 @@ def calibration(axes: Any, comparison: Comparison) -> None:
     """What was promised, and what was seen."""
     axes.plot([0, 1], [0, 1], color=PALE_GREY, linewidth=1)
     for found, name, colour in zip(comparison.evaluations, comparison.names, COLOURS, strict=True):
-        bins = found.curves.calibration
+        bins = [one for one in found.curves.calibration if one.n >= FEWEST]
         promised, seen = [one.mean_prediction for one in bins], [one.observed_rate for one in bins]
         lows = [one.observed_rate if one.low is None else one.low for one in bins]
         highs = [one.observed_rate if one.high is None else one.high for one in bins]
