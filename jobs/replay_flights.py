@@ -10,8 +10,8 @@ import click
 
 from flights.faults import BEGINS, FAULTS
 from flights.staging import stage
-from solvent.cli import listen
 from solvent.errors import SolventError
+from solvent.options import listen
 from solvent.pipeline import load_settings
 from solvent.replay import replay, report
 

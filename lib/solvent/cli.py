@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import sys
-import warnings
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -27,6 +25,7 @@ from solvent.options import (
     DAY,
     as_of_option,
     force_option,
+    listen,
     model_option,
     run_of,
     settings_of,
@@ -78,15 +77,6 @@ def import_from(folder: Path) -> None:
     """Lets the projects of a repository be imported; what is installed comes first."""
     if folder.is_dir() and str(folder) not in sys.path:
         sys.path.append(str(folder))
-
-
-def listen(verbose: bool = False) -> None:
-    """Shows what Spark and MLflow log, or only their errors."""
-    logging.basicConfig(level=logging.INFO if verbose else logging.ERROR, format="%(asctime)s %(name)s %(message)s")
-    if not verbose:
-        # What it cannot do is raised as well, and said in a line; it logs a stack trace of it.
-        logging.getLogger("mlflow").setLevel(logging.CRITICAL)
-        warnings.filterwarnings("ignore")
 
 
 @main.command()

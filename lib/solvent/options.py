@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import warnings
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -72,3 +74,12 @@ def settings_of(ctx: click.Context, project: str, environment: str) -> Settings:
 def run_of(settings: Settings, as_of: date | None = None, force: bool = False) -> Run:
     """A run that tells its progress."""
     return Run(settings, as_of or datetime.now(UTC).date(), click.echo, force)
+
+
+def listen(verbose: bool = False) -> None:
+    """Shows what Spark and MLflow log, or only their errors."""
+    logging.basicConfig(level=logging.INFO if verbose else logging.ERROR, format="%(asctime)s %(name)s %(message)s")
+    if not verbose:
+        # What it cannot do is raised as well, and said in a line; it logs a stack trace of it.
+        logging.getLogger("mlflow").setLevel(logging.CRITICAL)
+        warnings.filterwarnings("ignore")

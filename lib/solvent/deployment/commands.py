@@ -12,12 +12,7 @@ import click
 
 from solvent.config.model import load_project
 from solvent.deployment.deploy import Deployment
-from solvent.deployment.differences import (
-    configuration_differences,
-    data_differences,
-    function_differences,
-    library_differences,
-)
+from solvent.deployment.differences import between
 from solvent.deployment.ledger import DEPLOYMENTS, PROBATION, steps_of_ledger
 from solvent.deployment.observe import in_words, observe
 from solvent.deployment.plan import CHANGES, Plan, make_plan
@@ -32,7 +27,6 @@ from solvent.pipeline import Settings
 from solvent.registry import ModelVersion, Registry
 from solvent.release import DECISIONS, decisions_of_ledger
 from solvent.tables.ledger import ledger_rows
-from solvent.tables.sources import Pin
 
 
 def plan_json(plan: Plan) -> str:
@@ -196,16 +190,9 @@ def diff_command(ctx: click.Context, project: str, environment: str, before: str
     click.echo(f"{versions[0]} -> {versions[1]}")
     for name, values in told(versions, was, now).items():
         click.echo(f"  {'=' if values[0] == values[1] else '~'} {name}: {values[0]} -> {values[1]}")
-    groups = [*was["configuration"]["resolved"]["features"], *now["configuration"]["resolved"]["features"]]
-    found = [
-        *configuration_differences(was["configuration"]["resolved"], now["configuration"]["resolved"]),
-        *function_differences(was.functions, now.functions, groups),
-        *library_differences(was["environment"], now["environment"]),
-        *data_differences([Pin(**pin) for pin in was["pins"]], [Pin(**pin) for pin in now["pins"]]),
-    ]
     rows = ledger_rows(settings.environment, project, EVALUATIONS)
     metrics = [measured(rows, version, manifest) for version, manifest in zip(versions, (was, now), strict=True)]
-    for line in [*differences_text(found), *metrics_text(*metrics)]:
+    for line in [*differences_text(between(was, now)), *metrics_text(*metrics)]:
         click.echo(line)
 
 

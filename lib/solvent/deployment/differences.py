@@ -8,6 +8,7 @@ from typing import Any
 
 from solvent.config.base import canonical_json
 from solvent.features.table import SECTIONS, SHAPED_BY
+from solvent.identity import Manifest
 from solvent.tables.sources import Pin
 
 # What a change of a section of model.yml leads to.
@@ -51,6 +52,17 @@ class Difference:
     before: str
     after: str
     effect: str
+
+
+def between(was: Manifest, now: Manifest) -> list[Difference]:
+    """All that differs between what two models were made from."""
+    before, after = was["configuration"]["resolved"], now["configuration"]["resolved"]
+    return [
+        *configuration_differences(before, after),
+        *function_differences(was.functions, now.functions, [*before["features"], *after["features"]]),
+        *library_differences(was["environment"], now["environment"]),
+        *data_differences([Pin(**pin) for pin in was["pins"]], [Pin(**pin) for pin in now["pins"]]),
+    ]
 
 
 def configuration_differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Difference]:

@@ -52,6 +52,23 @@ class Examples:
 
 
 @dataclass(frozen=True)
+class Look:
+    """What the rows before a change and since show.
+
+    Attributes:
+        scope: The slice value that is looked at, if only that deviates; "" if all rows are.
+        analysis: What carries the change.
+        examples: Rows.
+        references: Feature -> its cells.
+    """
+
+    scope: str
+    analysis: Analysis
+    examples: Examples
+    references: Mapping[str, Reference]
+
+
+@dataclass(frozen=True)
 class Dossier:
     """All that is known of an alarm.
 
@@ -114,19 +131,8 @@ def investigate(
     if headline.change is None or first is None:
         raise EvaluationError(f"{version}: an alarm without a change point")
     span = around(life[headline.change.window], life[-1] + timedelta(days=1))
-    used = [one for one in declared(groups) if one.name in manifest["estimator"]["inputs"]]
-    scope, within = scope_of(headline.stream)
-    found = rows_around(warehouse, project, groups, version, manifest, holdout, pins, used, span, as_of)
-    rows = kept(found.where(within))
-    references = stored_references(warehouse, version.digest)
-    try:
-        parted_by = [*used, Feature(PREDICTION, "double", "What the model predicts")]
-        sums = cell_sums(rows, references, parted_by, project.evaluation.slices).collect()
-        analysis = analyse(*splits_of(sums), span.change, sources_of(groups), project.model.kind)
-        examples = examples_of(rows, project.predicted.key, used, references, analysis, span)
-    finally:
-        freed(rows)
-    beside = changes(warehouse, project, version, manifest, analysis, span, as_of)
+    looked = look(warehouse, project, groups, version, manifest, headline.stream, span, holdout, pins, as_of)
+    beside = changes(warehouse, project, version, manifest, looked.analysis, span, as_of)
     opened = Investigation(
         id=investigation_id(version.digest, life[first]),
         state=OPENED,
@@ -139,13 +145,54 @@ def investigate(
         change_low=life[headline.change.low],
         change_high=life[headline.change.high],
         findings=findings_of(monitored),
-        causes=said(analysis, references, beside),
+        causes=said(looked.analysis, looked.references, beside),
         changes=[vars(one) for one in beside],
         reason="",
         report="",
     )
     series = series_of(warehouse, version, headline.stream, life[0], span.end)
-    return Dossier(opened, headline, series, scope, analysis, beside, examples, references)
+    return Dossier(opened, headline, series, looked.scope, looked.analysis, beside, looked.examples, looked.references)
+
+
+def look(
+    warehouse: Warehouse,
+    project: Project,
+    groups: Sequence[FeatureGroup],
+    version: ModelVersion,
+    manifest: Manifest,
+    stream: Stream,
+    span: Span,
+    holdout: Callable[[], DataFrame],
+    pins: Sequence[Pin],
+    as_of: date,
+) -> Look:
+    """Looks at the rows before a change and since; see investigate for what it is given.
+
+    Args:
+        warehouse: The project's tables.
+        project: Declares features, slices and label.
+        groups: Its feature groups.
+        version: The model.
+        manifest: Of the model.
+        stream: What deviates.
+        span: The days that are compared.
+        holdout: Gives the rows of the model's holdout.
+        pins: The versions of the sources that labels are read from.
+        as_of: Labels count that were available before it.
+    """
+    used = [one for one in declared(groups) if one.name in manifest["estimator"]["inputs"]]
+    scope, within = scope_of(stream)
+    found = rows_around(warehouse, project, groups, version, manifest, holdout, pins, used, span, as_of)
+    rows = kept(found.where(within))
+    references = stored_references(warehouse, version.digest)
+    try:
+        parted_by = [*used, Feature(PREDICTION, "double", "What the model predicts")]
+        sums = cell_sums(rows, references, parted_by, project.evaluation.slices).collect()
+        analysis = analyse(*splits_of(sums), span.change, sources_of(groups), project.model.kind)
+        examples = examples_of(rows, project.predicted.key, used, references, analysis, span)
+    finally:
+        freed(rows)
+    return Look(scope, analysis, examples, references)
 
 
 def sources_of(groups: Sequence[FeatureGroup]) -> dict[str, str]:

@@ -1,0 +1,61 @@
+"""What notebooks ask of a project: they open it, look at data, rows, models and alarms, and hold no logic themselves."""
+
+from solvent.exploration.alarm import (
+    Alarm,
+    DeviatingStream,
+    examples_table,
+    find_investigation,
+    findings_table,
+    look_into,
+    places_table,
+)
+from solvent.exploration.comparison import Comparison, changes_table, compare, differences_table
+from solvent.exploration.data import (
+    Profile,
+    features_declared,
+    pinned_sources,
+    rows_by_day,
+    strength,
+    training_profile,
+)
+from solvent.exploration.project import find_version, open_project
+from solvent.exploration.row import (
+    ScoredRow,
+    background_of,
+    explain_row,
+    facts_beside,
+    features_beside,
+    find_row,
+    known_facts,
+    outcome_of,
+)
+
+__all__ = [
+    "Alarm",
+    "Comparison",
+    "DeviatingStream",
+    "Profile",
+    "ScoredRow",
+    "background_of",
+    "changes_table",
+    "compare",
+    "differences_table",
+    "examples_table",
+    "explain_row",
+    "facts_beside",
+    "features_beside",
+    "features_declared",
+    "find_investigation",
+    "find_row",
+    "find_version",
+    "findings_table",
+    "known_facts",
+    "look_into",
+    "open_project",
+    "outcome_of",
+    "pinned_sources",
+    "places_table",
+    "rows_by_day",
+    "strength",
+    "training_profile",
+]

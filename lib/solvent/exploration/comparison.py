@@ -1,0 +1,166 @@
+"""Two models on the same rows: how good each is, where their predictions differ, and what they were made from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from solvent.deployment.canary import Changed, compare_scores
+from solvent.deployment.differences import between
+from solvent.deployment.wording import KINDS
+from solvent.errors import RefusedError
+from solvent.evaluation import Evaluation, Lead, day_sums, evaluate, lead
+from solvent.evaluation.memberships import quoted
+from solvent.evaluation.metrics import DESCRIPTIVE, UNPAIRED
+from solvent.pipeline import Run
+from solvent.registry import ModelVersion
+from solvent.training import require_inputs
+
+BINS = 40
+EXAMPLES = 10
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two models on the rows of one holdout.
+
+    Attributes:
+        names: Of both, as figures call them.
+        kind: "binary" or "regression".
+        threshold: At or above it a prediction counts as positive.
+        metrics: In the order of model.yml.
+        evaluations: Of both.
+        leads: Metric -> how far the second is ahead, of those metrics for which that has an interval.
+        changed: How predictions change from the first to the second, by slice value.
+        limits: The least and the largest prediction of either.
+        cells: first, second (numbers of bins, from the least prediction), rows; no row for an empty cell.
+        examples: The rows whose predictions differ most: key, label, both predictions.
+    """
+
+    names: tuple[str, str]
+    kind: str
+    threshold: float
+    metrics: Sequence[str]
+    evaluations: tuple[Evaluation, Evaluation]
+    leads: Mapping[str, Lead]
+    changed: Sequence[Changed]
+    limits: tuple[float, float]
+    cells: pd.DataFrame
+    examples: pd.DataFrame
+
+
+def compare(run: Run, before: ModelVersion, after: ModelVersion) -> Comparison:
+    """Lets two models score the holdout of the second, and compares them; nothing is written.
+
+    Raises:
+        RefusedError: If the first was trained on labels of that holdout, so that it would be measured on what it has learned.
+        EvaluationError: If it needs a feature that the second's features do not have.
+    """
+    require_unseen(run, before, after)
+    require_inputs(before, run.registry.manifest(before), run.trained_before(after).rows.columns)
+    key, measures, kind = run.project.predicted.key, run.project.evaluation, run.project.model.kind
+    theirs = run.holdout_of(after, before).select(*map(quoted, key), F.col("prediction").alias("_before"))
+    both = run.holdout_of(after).join(theirs, list(key)).persist()
+    ours, rival = both.drop("_before"), both.drop("prediction").withColumnRenamed("_before", "prediction")
+    try:
+        evaluations = [
+            evaluate(
+                scored, kind=kind, metrics=measures.metrics, slices=measures.slices, key=key,
+                threshold=measures.threshold, confidence=measures.confidence,
+            )
+            for scored in (rival, ours)
+        ]  # fmt: skip
+        sums = [day_sums(scored, kind=kind, threshold=measures.threshold) for scored in (rival, ours)]
+        paired = [name for name in measures.metrics if name not in {*UNPAIRED, *DESCRIPTIVE}]
+        limits = limits_of(both, kind)
+        return Comparison(
+            names=(str(before), str(after)),
+            kind=kind,
+            threshold=measures.threshold,
+            metrics=measures.metrics,
+            evaluations=(evaluations[0], evaluations[1]),
+            leads={name: lead(name, sums[1], sums[0], confidence=measures.confidence) for name in paired},
+            changed=compare_scores(ours, rival, run.project),
+            limits=limits,
+            cells=cells_of(both, limits),
+            examples=examples_of(both, key),
+        )
+    finally:
+        both.unpersist()
+
+
+def require_unseen(run: Run, before: ModelVersion, after: ModelVersion) -> None:
+    """Refuses to measure a model on rows that it may have learned from."""
+    learned_until = str(run.registry.manifest(before)["windows"]["holdout_start"])
+    measured_from = str(run.registry.manifest(after)["windows"]["holdout_start"])
+    if learned_until > measured_from:
+        raise RefusedError(
+            f"{before} learned from rows until {learned_until}, and the holdout of {after} begins at {measured_from}: compare them the "
+            "other way round"
+        )
+
+
+def limits_of(both: DataFrame, kind: str) -> tuple[float, float]:
+    """The span of predictions: of probabilities from 0 to 1, of numbers from the least to the largest."""
+    if kind == "binary":
+        return 0.0, 1.0
+    values = [F.col("prediction"), F.col("_before")]
+    low, high = both.agg(F.min(F.least(*values)), F.max(F.greatest(*values))).collect()[0]
+    return float(low), float(high) if high > low else float(low) + 1.0
+
+
+def cells_of(both: DataFrame, limits: tuple[float, float]) -> pd.DataFrame:
+    """How many rows have which two predictions, in bins of equal width."""
+    low, width = limits[0], (limits[1] - limits[0]) / BINS
+    bins = {
+        name: F.least(F.floor((F.col(column) - F.lit(low)) / F.lit(width)), F.lit(BINS - 1)).cast("int")
+        for name, column in (("first", "_before"), ("second", "prediction"))
+    }
+    counts = both.select(*(value.alias(name) for name, value in bins.items())).groupBy(*bins)
+    found: pd.DataFrame = counts.agg(F.count(F.lit(1)).alias("rows")).toPandas()
+    return found
+
+
+def examples_of(both: DataFrame, key: Sequence[str]) -> pd.DataFrame:
+    """The rows whose predictions differ most."""
+    apart = F.abs(F.col("prediction") - F.col("_before"))
+    most = both.orderBy(F.desc(apart), *map(quoted, key)).limit(EXAMPLES)
+    values = [F.round(F.col(name), 4).alias(to) for name, to in (("_before", "first"), ("prediction", "second"))]
+    found: pd.DataFrame = most.select(*map(quoted, key), "label", *values).toPandas()
+    return found
+
+
+def changes_table(comparison: Comparison) -> pd.DataFrame:
+    """How predictions change by slice value: slice, value, rows, mean_change, low, median, high (1, 50 and 99 %), flipped."""
+    return pd.DataFrame(
+        {
+            "slice": one.slice,
+            "value": one.slice_value,
+            "rows": one.n,
+            "mean_change": round(one.mean_change, 4),
+            "low": round(one.low, 4),
+            "median": round(one.median, 4),
+            "high": round(one.high, 4),
+            "flipped": f"{one.flipped:.1%}",
+        }
+        for one in comparison.changed
+    )
+
+
+def differences_table(run: Run, before: ModelVersion, after: ModelVersion) -> pd.DataFrame:
+    """What two models were made from, where it differs, as `solvent diff` says it: kind, name, before, after."""
+    found = between(run.registry.manifest(before), run.registry.manifest(after))
+    rows = [(KINDS[one.kind], one.name, one.before, one.after) for one in found]
+    if before.name != after.name:
+        # A manifest holds the whole configuration, so that two models of one training differ by what they were told to be only.
+        was, now = (run.registry.manifest(one)["estimator"] for one in (before, after))
+        rows += [
+            ("Estimator", name, str(was.get(name)), str(now.get(name)))
+            for name in was
+            if was.get(name) != now.get(name)
+        ]
+    return pd.DataFrame(rows, columns=["kind", "name", "before", "after"])

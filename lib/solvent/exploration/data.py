@@ -1,0 +1,155 @@
+"""What a project learns from: its sources at their pins, its features as declared, and how labels go with their values.
+
+Labels are looked at in the training window only, as far as they were known when it ended: who sees the holdout before a model is chosen
+chooses by it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
+
+import pandas as pd
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from solvent.config.model import ALWAYS_KNOWN
+from solvent.evaluation import MISSING
+from solvent.features import Feature
+from solvent.features.profile import Reference, by_feature, cell_of, drawn_cells
+from solvent.features.table import declared
+from solvent.pipeline import Run
+from solvent.tables.sources import read_source
+
+
+def pinned_sources(run: Run) -> pd.DataFrame:
+    """The sources as this run reads them: source, key, version, committed (when), rows, content (digest, its beginning)."""
+    return pd.DataFrame(
+        {
+            "source": pin.source,
+            "key": ", ".join(run.project.sources[pin.source].key),
+            "version": pin.version,
+            "committed": pin.timestamp,
+            "rows": pin.rows,
+            "content": pin.digest[:12],
+        }
+        for pin in run.pins
+    )
+
+
+def rows_by_day(run: Run) -> pd.DataFrame:
+    """The facts of each source by day of event time (UTC), of those that have one: source, day, rows; in one pass."""
+    timed = [pin for pin in run.pins if run.project.sources[pin.source].event_time != ALWAYS_KNOWN]
+    days = [
+        read_source(run.warehouse, run.project.sources[pin.source], pin).select(
+            F.lit(pin.source).alias("source"), F.to_date("event_time").alias("day")
+        )
+        for pin in timed
+    ]
+    counts = reduce(DataFrame.unionByName, days).groupBy("source", "day").agg(F.count(F.lit(1)).alias("rows"))
+    found: pd.DataFrame = counts.orderBy("source", "day").toPandas()
+    return found.astype({"day": "datetime64[ns]"})
+
+
+def features_declared(run: Run) -> pd.DataFrame:
+    """The features and what they mean, as their groups declare them: feature, type, meaning, range, made_from, group."""
+    return pd.DataFrame(
+        {
+            "feature": one.name,
+            "type": one.type,
+            "meaning": one.description,
+            "range": range_of(one),
+            "made_from": " and ".join(group.sources) or "the row itself",
+            "group": short(group.name),
+        }
+        for group in run.settings.groups
+        for one in group.features
+    )
+
+
+def range_of(feature: Feature) -> str:
+    """The values a feature may have; "" if it declares none."""
+    if feature.low is None and feature.high is None:
+        return ""
+    low, high = ("" if one is None else f"{one:g}" for one in (feature.low, feature.high))
+    return f"{low} to {high}" if low and high else f"from {low}" if low else f"to {high}"
+
+
+def short(path: str) -> str:
+    """The last word of an import path."""
+    return path.rpartition(".")[2]
+
+
+@dataclass(frozen=True)
+class Profile:
+    """How the values of features are distributed over training rows, and how labels go with them.
+
+    Attributes:
+        features: In the order declared.
+        cells: Feature -> its cells: for numbers ten bins of about as many rows each, for categories their values.
+        counts: day, feature, cell, rows, labels (their sum); no row for an empty cell.
+        label: What is predicted, for axes.
+    """
+
+    features: Sequence[Feature]
+    cells: Mapping[str, Reference]
+    counts: pd.DataFrame
+    label: str
+
+    @property
+    def rate(self) -> float:
+        """The mean label of all rows."""
+        first = self.counts[self.counts["feature"] == self.features[0].name]
+        return float(first["labels"].sum() / first["rows"].sum())
+
+
+def training_profile(run: Run) -> Profile:
+    """The profile of the rows that a model trained as of this run's date learns from; features are built if they are not there."""
+    return profile_of(
+        run.training(run.project.project, run.project.model).train_rows,
+        declared(run.settings.groups),
+        run.project.prediction.label.name,
+    )
+
+
+def profile_of(rows: DataFrame, features: Sequence[Feature], label: str) -> Profile:
+    """Counts the cells of features, and labels in them, by day.
+
+    Args:
+        rows: The features; prediction_time TIMESTAMP; label DOUBLE, never null.
+        features: What to describe.
+        label: Its name.
+    """
+    rows = rows.persist()
+    try:
+        cells = drawn_cells(rows, features)
+        each = rows.select(
+            F.to_date("prediction_time").alias("day"),
+            "label",
+            by_feature("cell", {one.name: cell_of(one, cells[one.name]) for one in features}),
+        )
+        sums = each.groupBy("day", "feature", "cell").agg(
+            F.count(F.lit(1)).alias("rows"), F.sum("label").alias("labels")
+        )
+        counts: pd.DataFrame = sums.toPandas()
+    finally:
+        rows.unpersist()
+    return Profile(features, cells, counts.astype({"day": "datetime64[ns]"}), label)
+
+
+def strength(profile: Profile) -> pd.DataFrame:
+    """How far the mean labels of a feature's cells are apart: feature, strength (their standard deviation over rows), missing (a share).
+
+    Of one feature at a time, so that what works only together with others is not seen; and a feature with many cells looks a little
+    stronger than it is.
+    """
+    totals = profile.counts.groupby(["feature", "cell"], as_index=False)[["rows", "labels"]].sum()
+    totals["spread"] = totals["rows"] * (totals["labels"] / totals["rows"] - profile.rate) ** 2
+    totals["lacking"] = totals["rows"].where(totals["cell"] == MISSING, 0)
+    sums: Any = totals.groupby("feature")[["rows", "spread", "lacking"]].sum()
+    found = pd.DataFrame(
+        {"strength": (sums["spread"] / sums["rows"]) ** 0.5, "missing": sums["lacking"] / sums["rows"]}
+    )
+    return found.sort_values("strength", ascending=False).reset_index()

@@ -1,0 +1,183 @@
+"""Figures of the data: how much came when, what is missing when, and how labels go with features."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.colors import LinearSegmentedColormap
+
+from solvent.evaluation import MISSING
+from solvent.exploration import Profile, strength
+from solvent.features import Feature
+from solvent.investigation.cells import cell_in_words
+from solvent.plots.style import (
+    BLUE,
+    GREY,
+    ORANGE,
+    PALE_GREY,
+    SOFT,
+    Picture,
+    bars_only,
+    grid_of,
+    percent,
+    picture,
+    styled,
+)
+
+MOST_FEATURES, MOST_CELLS = 12, 12
+# A rate in a cell of fewer rows says little, and is not drawn.
+FEWEST = 20
+
+
+@styled
+def facts_by_day(rows: pd.DataFrame) -> Picture:
+    """How many facts each source has for each day.
+
+    Args:
+        rows: source, day, rows, of exploration.rows_by_day.
+    """
+    sources = sorted(rows["source"].unique())
+    made = picture(
+        "Facts by day of each source",
+        "Days are of event time, UTC. Gaps are days without a fact.",
+        0.9 + 1.5 * len(sources),
+    )
+    for axes, source in zip(grid_of(made, len(sources), 1), sources, strict=True):
+        mine = rows[rows["source"] == source].set_index("day")["rows"]
+        whole = mine.reindex(pd.date_range(mine.index.min(), mine.index.max()), fill_value=0)
+        axes.fill_between(whole.index, whole.to_numpy(), color=BLUE, alpha=0.18, linewidth=0)
+        axes.plot(whole.index, whole.to_numpy(), color=BLUE, linewidth=1.2)
+        axes.set_title(f"{source}: {int(mine.sum()):,} facts, {mine.median():,.0f} on a usual day")
+        axes.set_ylabel("facts a day")
+        axes.set_ylim(bottom=0)
+        axes.margins(x=0.01)
+    return made
+
+
+@styled
+def missing_by_day(profile: Profile) -> Picture:
+    """Which features were missing on which days, of those that ever were."""
+    totals = profile.counts.pivot_table(index="feature", columns="day", values="rows", aggfunc="sum")
+    lacking = profile.counts[profile.counts["cell"] == MISSING].pivot_table(
+        index="feature", columns="day", values="rows", aggfunc="sum"
+    )
+    names = [one.name for one in profile.features if one.name in lacking.index]
+    if not names:
+        return picture("No feature is missing in any training row", "", 0.8)
+    shares = (lacking.reindex(columns=totals.columns) / totals.loc[lacking.index]).fillna(0.0).loc[names]
+    made = picture(
+        "Missing features by day",
+        "Share of the day's training rows without a value. A dark column is a day on which something failed to arrive.",
+        1.3 + 0.24 * len(names),
+    )
+    axes = made.subplots()
+    colours = LinearSegmentedColormap.from_list("missing", ["#ffffff", ORANGE, "#5a2a04"])
+    axes.invert_yaxis()
+    # A day reaches to the next one, and a feature half a row up and down.
+    edges = [*shares.columns, shares.columns[-1] + pd.Timedelta(days=1)]
+    found = axes.pcolormesh(
+        edges, np.arange(len(names) + 1) - 0.5, shares.to_numpy(),
+        cmap=colours, vmin=0, vmax=max(0.05, float(shares.to_numpy().max())), rasterized=True,
+    )  # fmt: skip
+    axes.set_yticks(
+        range(len(names)),
+        [f"{name}  {share:.1%}" for name, share in zip(names, mean_of(lacking, totals, names), strict=True)],
+    )
+    axes.grid(False)
+    axes.tick_params(axis="y", length=0)
+    percent(made.colorbar(found, ax=axes, shrink=0.9, pad=0.01, label="missing").ax.yaxis)
+    return made
+
+
+def mean_of(lacking: pd.DataFrame, totals: pd.DataFrame, names: list[str]) -> list[float]:
+    """The share of all rows in which features are missing."""
+    return [float(lacking.loc[name].sum() / totals.loc[name].sum()) for name in names]
+
+
+@styled
+def label_by_feature(profile: Profile, kind: str) -> Picture:
+    """How features are distributed, and the mean label in each cell, of the features along which that varies most.
+
+    Args:
+        profile: Of training rows.
+        kind: "binary" or "regression".
+    """
+    chosen = strength(profile)["feature"].head(MOST_FEATURES)
+    features = {one.name: one for one in profile.features}
+    what = f"share of {profile.label}" if kind == "binary" else f"mean {profile.label}"
+    made = picture(
+        f"How {profile.label} goes with features, the strongest first",
+        f"Grey bars: share of training rows in each cell. Blue: {what}, with an interval of 95 %. Dashed: of all rows. One feature at "
+        "a time, which proves no cause.",
+        0.8 + 2.1 * -(-len(chosen) // 3),
+    )
+    for number, (axes, name) in enumerate(zip(grid_of(made, len(chosen), 3), chosen, strict=True)):
+        panel(axes, profile, features[name], kind, what if number % 3 == 0 else "")
+    return made
+
+
+def panel(axes: Any, profile: Profile, feature: Feature, kind: str, what: str) -> None:
+    """One feature: bars of rows, and the mean label above them."""
+    counts = profile.counts[profile.counts["feature"] == feature.name].groupby("cell")[["rows", "labels"]].sum()
+    order = [cell for cell in profile.cells[feature.name].cells if cell in counts.index]
+    if feature.type == "string" and len(order) > MOST_CELLS:
+        order = list(counts.loc[order].nlargest(MOST_CELLS, "rows").index)
+    counts = counts.loc[order]
+    places, means = np.arange(len(order)), (counts["labels"] / counts["rows"]).to_numpy()
+    shares = (counts["rows"] / profile.counts[profile.counts["feature"] == feature.name]["rows"].sum()).to_numpy()
+    enough = (counts["rows"] >= FEWEST).to_numpy()
+    behind = axes.twinx()
+    behind.bar(places, shares, color=PALE_GREY, width=0.86, zorder=3)
+    behind.set_ylim(0, max(shares) * 2.2)
+    behind.set_axis_off()
+    axes.set_zorder(behind.get_zorder() + 1)
+    axes.patch.set_visible(False)
+    if kind == "binary":
+        errors = 1.96 * np.sqrt(means * (1 - means) / counts["rows"].to_numpy())
+        axes.vlines(
+            places[enough], (means - errors)[enough], (means + errors)[enough], color=BLUE, alpha=0.5, linewidth=1.2
+        )
+        percent(axes.yaxis)
+    ordered = feature.type != "string"
+    line = enough & (np.array(order) != MISSING) if ordered else np.zeros(len(order), dtype=bool)
+    axes.plot(places[line], means[line], color=BLUE, linewidth=1.2)
+    axes.plot(places[enough], means[enough], "o", color=BLUE, markersize=3.6)
+    axes.axhline(profile.rate, color=GREY, linestyle=(0, (4, 3)), linewidth=1)
+    words = [compact(cell_in_words(profile.cells[feature.name], cell)) for cell in order]
+    axes.set_xticks(
+        places,
+        words,
+        rotation=40 if max(map(len, words)) > 3 else 0,
+        ha="right" if max(map(len, words)) > 3 else "center",
+        rotation_mode="anchor",
+    )
+    axes.tick_params(axis="x", labelsize=7, length=0)
+    axes.grid(False, axis="x")
+    axes.set_title(feature.name, fontsize=9.5)
+    axes.set_ylabel(what)
+
+
+def compact(words: str) -> str:
+    """A cell in few letters, for ticks."""
+    if words.endswith(" or more"):
+        return f"≥ {words.removesuffix(' or more')}"
+    return words.replace("below ", "< ").replace(" to ", "–").replace("(missing)", "missing")
+
+
+@styled
+def strength_by_feature(profile: Profile) -> Picture:
+    """How far apart the mean labels of each feature's cells are."""
+    found = strength(profile).iloc[::-1]
+    made = picture(
+        f"How much {profile.label} varies along each feature",
+        "Standard deviation of the mean label over the cells of a feature, weighted by rows. One feature at a time.",
+        1.0 + 0.2 * len(found),
+    )
+    axes = made.subplots()
+    axes.barh(found["feature"], found["strength"], color=BLUE, height=0.68)
+    axes.set_xlabel(f"standard deviation of the mean of {profile.label}", color=SOFT)
+    axes.margins(y=0.01)
+    bars_only(axes)
+    return made
