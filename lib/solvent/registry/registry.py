@@ -192,13 +192,16 @@ class Registry:
             IntegrityError: If its text was changed.
         """
         with reachable(self.settings.tracking_uri):
-            path = mlflow.artifacts.download_artifacts(run_id=version.run_id, artifact_path=MANIFEST_FILE)
+            path = mlflow.artifacts.download_artifacts(
+                run_id=version.run_id, artifact_path=MANIFEST_FILE, tracking_uri=self.settings.tracking_uri
+            )
         return parse_manifest(Path(path).read_text(encoding="utf-8"), version.manifest_digest, str(version))
 
     def stored_digest(self, source: str) -> str:
         """The digest of a stored model, from its files."""
         with reachable(self.settings.tracking_uri):
-            return model_digest(Path(mlflow.artifacts.download_artifacts(source)) / "sparkml")
+            folder = mlflow.artifacts.download_artifacts(source, tracking_uri=self.settings.tracking_uri)
+            return model_digest(Path(folder) / "sparkml")
 
     def verify(self, version: ModelVersion) -> None:
         """Refuses a version whose files are not what was registered.
