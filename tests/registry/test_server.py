@@ -46,19 +46,23 @@ class Models:
         model = Pipeline(stages=stages).fit(rows.coalesce(1))
         column = Schema([ColSpec(DataType.double, "x")])
         with self.registry.run("first", "first") as run_id:
-            self.source, self.digest = self.registry.log_model(model, ModelSignature(column, column), ["pyspark"])
+            source, self.digest = self.registry.log_model(model, ModelSignature(column, column), ["pyspark"])
             mlflow.log_text(self.manifest.text, "manifest.json")
             self.first = self.registry.register(
-                "shop", self.source, run_id, "first", self.digest, self.manifest, "the first"
+                "shop", source, run_id, "first", self.digest, self.manifest, "the first"
             )
+        self.files = mlflow.artifacts.download_artifacts(source)
         promote(self.warehouse, self.registry, self.first, "first")
 
     def another(self, registry: Registry | None = None) -> ModelVersion:
-        """One more version of the same stored model, by a run of its own."""
+        """One more version of the same model, by a run of its own."""
         registry = registry or self.registry
+        mlflow.set_tracking_uri(registry.settings.tracking_uri)
         with registry.run("another", "another") as run_id:
             mlflow.log_text(self.manifest.text, "manifest.json")
-            return registry.register("shop", self.source, run_id, "another", self.digest, self.manifest, "another")
+            mlflow.log_artifacts(self.files, "model")
+            source = f"runs:/{run_id}/model"
+            return registry.register("shop", source, run_id, "another", self.digest, self.manifest, "another")
 
     def champion(self) -> ModelVersion:
         """The champion, on which registry and decisions agree, and whose files are those registered."""
@@ -221,7 +225,6 @@ def test_a_version_whose_answer_was_lost_is_there_once(
     made = models.another(proxied)
     assert proxy.lost == 1
     assert [one for one in models.registry.versions("shop") if one not in before] == [made]
-    mlflow.set_tracking_uri(models.address)
 
 
 def test_a_slow_server_is_waited_for_and_one_that_hangs_is_not(server: Any, make_proxy: Any, impatient: None) -> None:

@@ -224,7 +224,9 @@ class Registry:
             IntegrityError: If its text was changed.
         """
         with reachable(self.settings.tracking_uri):
-            path = mlflow.artifacts.download_artifacts(run_id=version.run_id, artifact_path=MANIFEST_FILE)
+            path = mlflow.artifacts.download_artifacts(
+                run_id=version.run_id, artifact_path=MANIFEST_FILE, tracking_uri=self.settings.tracking_uri
+            )
         return parse_manifest(Path(path).read_text(encoding="utf-8"), version.manifest_digest, str(version))
 
     def stored_digest(self, source: str) -> str:
@@ -242,7 +244,9 @@ class Registry:
         with tempfile.TemporaryDirectory(prefix="solvent-") as folder:
             try:
                 with reachable(self.settings.tracking_uri):
-                    found = mlflow.artifacts.download_artifacts(source, dst_path=folder)
+                    found = mlflow.artifacts.download_artifacts(
+                        source, dst_path=folder, tracking_uri=self.settings.tracking_uri
+                    )
             except OSError as error:
                 raise IntegrityError(f"{source}: its files cannot be read: {error}") from None
             yield Path(found) / storage.SPARKML
