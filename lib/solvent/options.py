@@ -26,7 +26,7 @@ def only_project(ctx: click.Context, _: click.Parameter, value: str | None) -> s
     known = projects_of(root)
     if len(known) != 1:
         raise ConfigurationError(
-            f"--project: name one of: {', '.join(known) or f'none, as {root}/conf holds no model.yml'}"
+            f"--project: name one of: {', '.join(known) or f'none, as {root}/conf holds no model.yml'}; or set SOLVENT_PROJECT"
         )
     return known[0]
 
@@ -38,7 +38,12 @@ def as_date(_: click.Context, __: click.Parameter, value: datetime | None) -> da
 
 def where(command: Command) -> Command:
     """The options of every job."""
-    project = click.option("--project", callback=only_project, help="Folder of conf/ (default: the only one).")
+    project = click.option(
+        "--project",
+        envvar="SOLVENT_PROJECT",
+        callback=only_project,
+        help="Folder of conf/ (default: that of the variable SOLVENT_PROJECT, else the only one).",
+    )
     environment = click.option(
         "--environment", default="local", show_default=True, help="Name of a file in conf/environments, or a path."
     )

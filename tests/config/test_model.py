@@ -457,8 +457,9 @@ def check(root: Path, *words: str) -> Result:
 
 @pytest.fixture
 def conf(tmp_path: Path) -> Path:
-    """A root with a copy of conf/."""
-    shutil.copytree(ROOT / "conf", tmp_path / "conf")
+    """A root with a copy of conf/ that has one project only."""
+    for folder in ("environments", "flights"):
+        shutil.copytree(ROOT / "conf" / folder, tmp_path / "conf" / folder)
     return tmp_path
 
 
@@ -469,15 +470,27 @@ def edit(root: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new, 1))
 
 
-def test_check_accepts_flights_and_starts_no_session() -> None:
+@pytest.mark.parametrize(("project", "sources"), [("flights", 5), ("departures", 3), ("temperatures", 2)])
+def test_check_accepts_every_project_and_starts_no_session(project: str, sources: int) -> None:
     before = SparkSession.getActiveSession()
-    result = check(ROOT)
-    assert (result.exit_code, result.output.startswith("flights in local: ok; 5 sources, ")) == (0, True), result.output
+    result = check(ROOT, "--project", project)
+    says = f"{project} in local: ok; {sources} sources, "
+    assert (result.exit_code, result.output.startswith(says)) == (0, True), result.output
     assert SparkSession.getActiveSession() is before
 
 
+def test_of_several_projects_one_is_named_by_option_or_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SOLVENT_PROJECT", raising=False)
+    result = check(ROOT)
+    says = "--project: name one of: departures, flights, temperatures; or set SOLVENT_PROJECT"
+    assert (result.exit_code, says in result.output) == (2, True), result.output
+    monkeypatch.setenv("SOLVENT_PROJECT", "departures")
+    assert check(ROOT).output.startswith("departures in local: ok")
+    assert check(ROOT, "--project", "flights").output.startswith("flights in local: ok")
+
+
 def test_check_needs_no_java(tmp_path: Path) -> None:
-    words = [sys.executable, "-m", "solvent.cli", "--root", str(ROOT), "check"]
+    words = [sys.executable, "-m", "solvent.cli", "--root", str(ROOT), "check", "--project", "flights"]
     (tmp_path / "git").symlink_to(str(shutil.which("git")))
     without = {"PATH": str(tmp_path), "JAVA_HOME": str(tmp_path / "none"), "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(words, env=without, cwd=tmp_path, capture_output=True, text=True, check=False)
@@ -513,7 +526,7 @@ def test_check_ends_with_2_on_a_wrong_file(conf: Path, old: str, new: str, says:
     ],
 )
 def test_check_ends_with_2_on_wrong_arguments(words: list[str], says: str) -> None:
-    result = check(ROOT, *words)
+    result = check(ROOT, "--project", "flights", *words)
     assert (result.exit_code, says in result.output) == (2, True), result.output
 
 

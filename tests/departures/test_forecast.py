@@ -1,0 +1,39 @@
+"""A regression from landing files to its page, on six weeks of real flights."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from flights.staging import stage
+from solvent.identity import code_digest
+from solvent.pipeline import Run, load_settings
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.long
+def test_a_delay_is_forecast_better_than_by_its_mean_and_told_on_a_page(spark: SparkSession, tmp_path: Path) -> None:
+    settings = load_settings("departures", "local", ROOT).within(tmp_path)
+    stage(settings.environment.landing, date(2013, 1, 1), date(2013, 2, 11), project="departures")
+    run = Run(settings, date(2013, 2, 13), print)
+    run.ingest()
+    version, baseline = run.train()
+    review = run.evaluate(version)
+    found = {metric: review.compared.challenger.measurement(metric) for metric in ("rmse", "mae", "r2", "bias")}
+    assert all(one.low is not None and one.high is not None for one in found.values())
+    low = found["r2"].low
+    assert low is not None
+    assert low > 0
+    manifest = run.registry.manifest(version)
+    assert {path.split(".")[0] for path in manifest.functions} == {"departures", "flights", "solvent"}
+    assert manifest["code"] == code_digest("departures", "flights", "solvent")
+    assert baseline.name == "departures_baseline"
+    page = run.report(review, "local").read_text()
+    assert "Root mean squared error" in page
+    # What is told of probabilities only.
+    assert "Curves" not in page
+    assert "threshold" not in page
