@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.colors import LinearSegmentedColormap
 
 from solvent.evaluation import MISSING
+from solvent.evaluation.intervals import wilson
 from solvent.exploration import Profile, strength
 from solvent.features import Feature
 from solvent.investigation.cells import cell_in_words
@@ -29,6 +30,7 @@ from solvent.plots.style import (
 MOST_FEATURES, MOST_CELLS = 12, 12
 # A rate in a cell of fewer rows says little, and is not drawn.
 FEWEST = 20
+CONFIDENCE = 0.95
 
 
 @styled
@@ -109,8 +111,8 @@ def label_by_feature(profile: Profile, kind: str) -> Picture:
     what = f"share of {profile.label}" if kind == "binary" else f"mean {profile.label}"
     made = picture(
         f"How {profile.label} goes with features, the strongest first",
-        f"Grey bars: share of training rows in each cell. Blue: {what}, with an interval of 95 %. Dashed: of all rows. One feature at "
-        "a time, which proves no cause.",
+        f"Grey bars: share of training rows in each cell. Blue: {what}, with an interval of 95 % that takes rows to be "
+        "independent. Dashed: of all rows. One feature at a time, which proves no cause.",
         0.8 + 2.1 * -(-len(chosen) // 3),
     )
     for number, (axes, name) in enumerate(zip(grid_of(made, len(chosen), 3), chosen, strict=True)):
@@ -121,42 +123,45 @@ def label_by_feature(profile: Profile, kind: str) -> Picture:
 def panel(axes: Any, profile: Profile, feature: Feature, kind: str, what: str) -> None:
     """One feature: bars of rows, and the mean label above them."""
     counts = profile.counts[profile.counts["feature"] == feature.name].groupby("cell")[["rows", "labels"]].sum()
+    whole = counts["rows"].sum()
     order = [cell for cell in profile.cells[feature.name].cells if cell in counts.index]
     if feature.type == "string" and len(order) > MOST_CELLS:
         order = list(counts.loc[order].nlargest(MOST_CELLS, "rows").index)
     counts = counts.loc[order]
     places, means = np.arange(len(order)), (counts["labels"] / counts["rows"]).to_numpy()
-    shares = (counts["rows"] / profile.counts[profile.counts["feature"] == feature.name]["rows"].sum()).to_numpy()
+    background(axes, places, (counts["rows"] / whole).to_numpy())
     enough = (counts["rows"] >= FEWEST).to_numpy()
+    # Neither categories nor what is missing are in an order that a line could follow.
+    joined = enough & (np.array(order) != MISSING) & (feature.type != "string")
+    axes.plot(places[joined], means[joined], color=BLUE, linewidth=1.2)
+    axes.plot(places[enough], means[enough], "o", color=BLUE, markersize=3.6)
+    axes.axhline(profile.rate, color=GREY, linestyle=(0, (4, 3)), linewidth=1)
+    if kind == "binary":
+        found = [wilson(int(one.labels), int(one.rows), CONFIDENCE) for one in counts[enough].itertuples()]
+        lows, highs = [one.low for one in found], [one.high for one in found]
+        axes.vlines(places[enough], lows, highs, color=BLUE, alpha=0.5, linewidth=1.2)
+        percent(axes.yaxis)
+    name_cells(axes, [compact(cell_in_words(profile.cells[feature.name], cell)) for cell in order])
+    axes.set_title(feature.name, fontsize=9.5)
+    axes.set_ylabel(what)
+
+
+def background(axes: Any, places: Any, shares: Any) -> None:
+    """Bars of shares behind a panel, in its lower half and on a scale of their own."""
     behind = axes.twinx()
     behind.bar(places, shares, color=PALE_GREY, width=0.86, zorder=3)
     behind.set_ylim(0, max(shares) * 2.2)
     behind.set_axis_off()
     axes.set_zorder(behind.get_zorder() + 1)
     axes.patch.set_visible(False)
-    if kind == "binary":
-        errors = 1.96 * np.sqrt(means * (1 - means) / counts["rows"].to_numpy())
-        axes.vlines(
-            places[enough], (means - errors)[enough], (means + errors)[enough], color=BLUE, alpha=0.5, linewidth=1.2
-        )
-        percent(axes.yaxis)
-    ordered = feature.type != "string"
-    line = enough & (np.array(order) != MISSING) if ordered else np.zeros(len(order), dtype=bool)
-    axes.plot(places[line], means[line], color=BLUE, linewidth=1.2)
-    axes.plot(places[enough], means[enough], "o", color=BLUE, markersize=3.6)
-    axes.axhline(profile.rate, color=GREY, linestyle=(0, (4, 3)), linewidth=1)
-    words = [compact(cell_in_words(profile.cells[feature.name], cell)) for cell in order]
-    axes.set_xticks(
-        places,
-        words,
-        rotation=40 if max(map(len, words)) > 3 else 0,
-        ha="right" if max(map(len, words)) > 3 else "center",
-        rotation_mode="anchor",
-    )
+
+
+def name_cells(axes: Any, words: list[str]) -> None:
+    """Ticks with the names of cells, aslant where they are long."""
+    turned = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"} if max(map(len, words)) > 3 else {}
+    axes.set_xticks(range(len(words)), words, **turned)
     axes.tick_params(axis="x", labelsize=7, length=0)
     axes.grid(False, axis="x")
-    axes.set_title(feature.name, fontsize=9.5)
-    axes.set_ylabel(what)
 
 
 def compact(words: str) -> str:
