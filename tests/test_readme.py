@@ -24,7 +24,8 @@ COMMANDS = typed((ROOT / "README.md").read_text())
 
 
 @pytest.mark.parametrize("words", [one[1:] for one in COMMANDS if one[0] == "solvent"], ids=" ".join)
-def test_a_command_of_solvent_takes_its_options(words: list[str]) -> None:
+def test_a_command_of_solvent_takes_its_options(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOLVENT_PROJECT", "flights")
     name, *rest = words
     above = click.Context(main, obj=ROOT)
     assert main.commands[name].make_context(name, rest, parent=above)
@@ -42,8 +43,8 @@ def test_scripts_that_are_named_are_there() -> None:
     assert {name for name in named if not (ROOT / name).is_file()} == set()
 
 
-def test_a_command_that_is_not_there_is_found() -> None:
+def test_a_command_that_is_not_there_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     ((program, *words), *_) = typed("    solvent reproduce \\\n        --modle 3   # a comment\n")
     assert program == "solvent"
     with pytest.raises(click.NoSuchOption, match="--modle"):
-        test_a_command_of_solvent_takes_its_options(words)
+        test_a_command_of_solvent_takes_its_options(words, monkeypatch)
