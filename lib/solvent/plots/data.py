@@ -117,7 +117,7 @@ def label_by_feature(profile: Profile, kind: str) -> Picture:
     made = picture(
         f"How {profile.label} goes with features, the strongest first",
         "Grey bars: share of training rows in each cell, which is named by its least value. Blue: "
-        f"{what}, with an interval of 95 % that takes rows to be independent. Dashed: of all rows. One feature at a time, which proves no cause.",
+        f"{what}, with an interval of 95 % that takes rows to be independent. Dashed: of all rows. One feature at a time: no cause.",
         0.8 + 2.1 * -(-len(chosen) // 3),
     )
     for number, (axes, name) in enumerate(zip(grid_of(made, len(chosen), 3), chosen, strict=True)):
