@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 import pandas as pd
 
+from solvent.config.base import midnight
 from solvent.errors import ConfigurationError
 from solvent.evaluation import ALL
 from solvent.features.profile import Reference, profile_of
@@ -87,7 +88,7 @@ def look_into(run: Run, one: Investigation) -> Alarm:
     findings = sorted(one.findings, key=lambda found: (found["slice"] != ALL, found["alarm"] or "", found["p_value"]))
     began = first_judged(run, version, one)
     # The days that were judged when it was opened end where labels were still to come.
-    end = one.as_of - timedelta(days=run.project.windows.maturity.days)
+    end = (midnight(one.as_of) - run.project.windows.maturity).date()
     streams = [deviating(run, version, found, began, end) for found in findings[:STREAMS]]
     looked = look(
         run.warehouse, run.project, run.settings.groups, version, run.registry.manifest(version), streams[0].stream,

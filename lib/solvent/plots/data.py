@@ -12,7 +12,7 @@ from solvent.evaluation import MISSING
 from solvent.evaluation.intervals import wilson
 from solvent.exploration import Profile, strength
 from solvent.features import Feature
-from solvent.investigation.cells import cell_in_words
+from solvent.features.profile import Reference
 from solvent.plots.style import (
     BLUE,
     GREY,
@@ -43,7 +43,7 @@ def facts_by_day(rows: pd.DataFrame) -> Picture:
     sources = sorted(rows["source"].unique())
     made = picture(
         "Facts by day of each source",
-        "Days are of event time, UTC. Gaps are days without a fact.",
+        "Days are of event time, UTC; one without a fact is drawn as 0.",
         0.9 + 1.5 * len(sources),
     )
     for axes, source in zip(grid_of(made, len(sources), 1), sources, strict=True):
@@ -85,12 +85,17 @@ def missing_by_day(profile: Profile) -> Picture:
     )  # fmt: skip
     axes.set_yticks(
         range(len(names)),
-        [f"{name}  {share:.1%}" for name, share in zip(names, mean_of(lacking, totals, names), strict=True)],
+        [f"{name}  {rare(share)}" for name, share in zip(names, mean_of(lacking, totals, names), strict=True)],
     )
     axes.grid(False)
     axes.tick_params(axis="y", length=0)
     percent(made.colorbar(found, ax=axes, shrink=0.9, pad=0.01, label="missing").ax.yaxis)
     return made
+
+
+def rare(share: float) -> str:
+    """A share above 0 that is not told as 0."""
+    return f"{share:.1%}" if share >= 0.001 else "< 0.1%"
 
 
 def mean_of(lacking: pd.DataFrame, totals: pd.DataFrame, names: list[str]) -> list[float]:
@@ -111,8 +116,8 @@ def label_by_feature(profile: Profile, kind: str) -> Picture:
     what = f"share of {profile.label}" if kind == "binary" else f"mean {profile.label}"
     made = picture(
         f"How {profile.label} goes with features, the strongest first",
-        f"Grey bars: share of training rows in each cell. Blue: {what}, with an interval of 95 % that takes rows to be "
-        "independent. Dashed: of all rows. One feature at a time, which proves no cause.",
+        "Grey bars: share of training rows in each cell, which is named by its least value. Blue: "
+        f"{what}, with an interval of 95 % that takes rows to be independent. Dashed: of all rows. One feature at a time: no cause.",
         0.8 + 2.1 * -(-len(chosen) // 3),
     )
     for number, (axes, name) in enumerate(zip(grid_of(made, len(chosen), 3), chosen, strict=True)):
@@ -141,7 +146,7 @@ def panel(axes: Any, profile: Profile, feature: Feature, kind: str, what: str) -
         lows, highs = [one.low for one in found], [one.high for one in found]
         axes.vlines(places[enough], lows, highs, color=BLUE, alpha=0.5, linewidth=1.2)
         percent(axes.yaxis)
-    name_cells(axes, [compact(cell_in_words(profile.cells[feature.name], cell)) for cell in order])
+    name_cells(axes, [tick(profile.cells[feature.name], cell) for cell in order])
     axes.set_title(feature.name, fontsize=9.5)
     axes.set_ylabel(what)
 
@@ -164,11 +169,16 @@ def name_cells(axes: Any, words: list[str]) -> None:
     axes.grid(False, axis="x")
 
 
-def compact(words: str) -> str:
-    """A cell in few letters, for ticks."""
-    if words.endswith(" or more"):
-        return f"≥ {words.removesuffix(' or more')}"
-    return words.replace("below ", "< ").replace(" to ", "–").replace("(missing)", "missing")
+def tick(reference: Reference, cell: str) -> str:
+    """A cell in few letters: a number's bin by its least value, a category by its name."""
+    if reference.categories or not cell.isdecimal():
+        return cell.strip("()")
+    edges, number = reference.edges, int(cell)
+    if not edges:
+        return "any"
+    if number == 0:
+        return f"< {edges[0]:.3g}"
+    return f"{'≥ ' if number == len(edges) else ''}{edges[number - 1]:.3g}"
 
 
 @styled
