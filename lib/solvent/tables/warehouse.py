@@ -208,7 +208,9 @@ class Warehouse:
         """
         schema = StructType.fromDDL(", ".join(column.ddl for column in columns))
         names = schema.fieldNames()
-        table = pa.Table.from_pylist([dict(zip(names, row, strict=True)) for row in rows], to_arrow_schema(schema, timezone="UTC"))
+        table = pa.Table.from_pylist(
+            [dict(zip(names, row, strict=True)) for row in rows], to_arrow_schema(schema, timezone="UTC")
+        )
         return self.spark.createDataFrame(table, schema).coalesce(1)
 
     def brought(self, table: str, batch: str) -> Version:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import partial
 from typing import Any
 
 import mlflow
@@ -107,7 +106,7 @@ class Fitted:
 def train(
     warehouse: Warehouse, registry: Registry, trainings: Sequence[Training], force: bool = False
 ) -> list[tuple[ModelVersion, bool]]:
-    """Makes the models of trainings, unless they are there; several are made at the same time.
+    """Makes the models of trainings, unless they are there. They are fitted at the same time, and registered one after the other.
 
     Args:
         warehouse: The project's tables.
@@ -126,10 +125,8 @@ def train(
     for version in filter(None, there):
         note(warehouse, version, registry.manifest(version))
     missing = [one for one, found in zip(trainings, there, strict=True) if found is None]
-    fitted = at_once(fitted_and_scored, missing)
-    made = dict(
-        zip([one.key for one in missing], at_once(partial(registered, warehouse, registry), fitted), strict=True)
-    )
+    # One after the other: MLflow fails where two runs tell of the same new data at once.
+    made = {one.training.key: registered(warehouse, registry, one) for one in at_once(fitted_and_scored, missing)}
     return [
         (made[one.key], True) if found is None else (found, False) for one, found in zip(trainings, there, strict=True)
     ]
