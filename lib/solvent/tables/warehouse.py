@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 from pyspark.errors import AnalysisException
@@ -208,7 +209,7 @@ class Warehouse:
         """
         schema = StructType.fromDDL(", ".join(column.ddl for column in columns))
         names = schema.fieldNames()
-        table = pa.Table.from_pylist(
+        table: Any = pa.Table.from_pylist(
             [dict(zip(names, row, strict=True)) for row in rows], to_arrow_schema(schema, timezone="UTC")
         )
         return self.spark.createDataFrame(table, schema).coalesce(1)
