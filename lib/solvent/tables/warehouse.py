@@ -6,14 +6,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import to_arrow_schema
-from pyspark.sql.types import StructType
+from pyspark.sql.types import DataType, StructField, StructType
 
 from solvent.config.environment import NAME, Tables
 from solvent.config.expressions import Column
@@ -207,11 +206,9 @@ class Warehouse:
 
         They go to Spark as a table of Arrow, as rows of Python start a worker of Python, which takes longer than all else of an append.
         """
-        schema = StructType.fromDDL(", ".join(column.ddl for column in columns))
-        names = schema.fieldNames()
-        table: Any = pa.Table.from_pylist(
-            [dict(zip(names, row, strict=True)) for row in rows], to_arrow_schema(schema, timezone="UTC")
-        )
+        schema = StructType([StructField(one.name, DataType.fromDDL(one.type), one.nullable) for one in columns])
+        named = [dict(zip(schema.fieldNames(), row, strict=True)) for row in rows]
+        table = pa.Table.from_pylist(named, to_arrow_schema(schema, timezone="UTC"))
         return self.spark.createDataFrame(table, schema).coalesce(1)
 
     def brought(self, table: str, batch: str) -> Version:
