@@ -311,8 +311,13 @@ class Run:
             date.fromisoformat(manifest["as_of"]),
         )
 
-    def evaluate(self, version: ModelVersion) -> Review:
-        """Challenger, champion and baseline on the holdout of a version."""
+    def evaluate(self, version: ModelVersion, looking_back: bool = False) -> Review:
+        """Challenger, champion and baseline on the holdout of a version.
+
+        Args:
+            version: The challenger.
+            looking_back: Take the champion of the time at which the version was released, if it was.
+        """
         training = self.trained_before(version)
         with self.step("evaluate") as say:
             found, made = evaluation_of(self.warehouse, self.registry, training, version, self.force)
@@ -320,7 +325,7 @@ class Run:
             baseline = self.baseline_of(version)
             beside, also = evaluation_of(self.warehouse, self.registry, training, baseline, self.force)
             said.append(headline("baseline", beside, self.project))
-            rival = self.rival_of(version)
+            rival = self.rival_of(version, looking_back)
             against: Evaluation | str | None = None
             if rival is not None:
                 try:
@@ -345,8 +350,11 @@ class Run:
                 return baseline
         raise RegistryError(f"{version}: no baseline was trained on its features; run `solvent train`")
 
-    def rival_of(self, version: ModelVersion) -> ModelVersion | None:
-        """The champion that a version stands against: that of the time it was decided on, else the present one."""
+    def rival_of(self, version: ModelVersion, looking_back: bool) -> ModelVersion | None:
+        """The champion that a version stands against: the present one; for the champion itself the one before."""
+        champion = self.registry.by_alias(version.name, CHAMPION)
+        if not looking_back and champion is not None and champion.version != version.version:
+            return champion
         decided = [
             one
             for one in decisions(self.warehouse)
@@ -355,7 +363,6 @@ class Run:
         if decided:
             before = decided[-1].from_version
             return self.registry.find(version.name, str(before)) if before is not None else None
-        champion = self.registry.by_alias(version.name, CHAMPION)
         return champion if champion is not None and champion.version != version.version else None
 
     def gates(self, review: Review) -> list[GateResult]:
@@ -396,7 +403,12 @@ class Run:
         """
         with self.step("release") as say:
             decided = release(
-                self.warehouse, self.registry, review.version, lambda: [*self.gates(review), *more], force
+                self.warehouse,
+                self.registry,
+                review.version,
+                lambda: [*self.gates(review), *more],
+                review.champion,
+                force,
             )
             say(f"{review.version} {'is champion' if decided.passed else 'is refused'}: {decided.reason}")
         return decided

@@ -144,7 +144,7 @@ def take_back(run: Run, release: Release, watch: Watch) -> Decision:
     """Makes the old champion champion again."""
     reason = f"on probation since {release.since:%Y-%m-%d}: {in_words(watch, run.project.deploy.probation.risk)}"
     with run.step("rollback") as say:
-        decided = rollback(run.warehouse, run.registry, release.version.name, reason)
+        decided = rollback(run.warehouse, run.registry, release.version.name, reason, release.version)
         say(f"{release.version.name} version {decided.to_version} is champion again")
     return decided
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 from pyspark.ml import PipelineModel
+from requests.exceptions import RequestException
 
 from solvent.config.environment import MLflow
 from solvent.errors import IntegrityError, RegistryError
@@ -26,6 +28,16 @@ CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous_champion"
 # Tags of runs and versions.
 TRAINING, MODEL, MANIFEST = "solvent.training", "solvent.model_digest", "solvent.manifest_digest"
 MANIFEST_FILE = "manifest.json"
+EXISTS = "RESOURCE_ALREADY_EXISTS"
+# What MLflow takes from the environment, unless somebody set it. Its own patience with a server lasts many minutes; here a request is tried
+# for half a minute where nothing answers, which outlasts a restart, and for three minutes at most where a server hangs.
+SETTINGS = {
+    # MLflow sends usage events over the network unless told not to.
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "5",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "25",
+}
 
 
 @dataclass(frozen=True)
@@ -53,8 +65,8 @@ class Registry:
         Raises:
             RegistryError: If they cannot be reached.
         """
-        # MLflow sends usage events over the network unless told not to.
-        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+        for name, value in SETTINGS.items():
+            os.environ.setdefault(name, value)
         database = settings.tracking_uri.removeprefix("sqlite:///")
         if database != settings.tracking_uri:
             Path(database).parent.mkdir(parents=True, exist_ok=True)
@@ -73,7 +85,13 @@ class Registry:
             return str(found.experiment_id)
         folder = self.settings.artifacts
         location = f"{folder}/{self.project}" if folder is not None else None
-        return str(self.client.create_experiment(self.project, artifact_location=location))
+        try:
+            return str(self.client.create_experiment(self.project, artifact_location=location))
+        except MlflowException as error:
+            # Another client has made it since.
+            if error.error_code != EXISTS or (found := self.client.get_experiment_by_name(self.project)) is None:
+                raise
+            return str(found.experiment_id)
 
     def versions(self, name: str) -> list[ModelVersion]:
         """All versions of a model that Solvent made, from the first."""
@@ -151,10 +169,15 @@ class Registry:
             try:
                 self.client.create_registered_model(name)
             except MlflowException as error:
-                if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                if error.error_code != EXISTS:
                     raise
             tags = {TRAINING: training, MODEL: digest, MANIFEST: manifest.digest}
-            made = self.client.create_model_version(name, source, run_id, tags=tags, description=description)
+            self.client.create_model_version(name, source, run_id, tags=tags, description=description)
+            # A request whose answer was lost is made again by MLflow, and has then made two.
+            found = self.client.search_model_versions(f"name = '{name}'", max_results=10_000)
+            made, *again = sorted((one for one in found if one.run_id == run_id), key=lambda one: int(one.version))
+            for one in again:
+                self.client.delete_model_version(name, one.version)
         return version_from(made)
 
     def set_alias(self, name: str, alias: str, version: int) -> None:
@@ -169,13 +192,16 @@ class Registry:
             IntegrityError: If its text was changed.
         """
         with reachable(self.settings.tracking_uri):
-            path = mlflow.artifacts.download_artifacts(run_id=version.run_id, artifact_path=MANIFEST_FILE)
+            path = mlflow.artifacts.download_artifacts(
+                run_id=version.run_id, artifact_path=MANIFEST_FILE, tracking_uri=self.settings.tracking_uri
+            )
         return parse_manifest(Path(path).read_text(encoding="utf-8"), version.manifest_digest, str(version))
 
     def stored_digest(self, source: str) -> str:
         """The digest of a stored model, from its files."""
         with reachable(self.settings.tracking_uri):
-            return model_digest(Path(mlflow.artifacts.download_artifacts(source)) / "sparkml")
+            folder = mlflow.artifacts.download_artifacts(source, tracking_uri=self.settings.tracking_uri)
+            return model_digest(Path(folder) / "sparkml")
 
     def verify(self, version: ModelVersion) -> None:
         """Refuses a version whose files are not what was registered.
@@ -220,7 +246,19 @@ def missing(error: MlflowException) -> bool:
 
 def unreachable(error: Exception, uri: str) -> RegistryError:
     """The user's error for a failure of MLflow."""
-    return RegistryError(f"MLflow at {uri}: {str(error).splitlines()[0][:300]}")
+    said = without_password(str(error).splitlines()[0])
+    if not isinstance(error, RequestException) and not said.startswith("API request to"):
+        return RegistryError(f"MLflow at {without_password(uri)}: {said[:300]}")
+    known = re.search(r"(?<=\] )[A-Z][\w ]+|timed out|error code \d+|\b5\d\d error|without response", said)
+    return RegistryError(
+        f"MLflow at {without_password(uri)}: does not answer ({known[0] if known else said[:200]}); see that its server runs and has this "
+        "address, then run the same again, which goes on where this stopped"
+    )
+
+
+def without_password(text: str) -> str:
+    """Addresses without the user and password that they may hold."""
+    return re.sub(r"//[^/@\s]*@", "//", text)
 
 
 @contextmanager
@@ -228,5 +266,5 @@ def reachable(uri: str) -> Iterator[None]:
     """Says in one line what MLflow could not do."""
     try:
         yield
-    except MlflowException as error:
+    except (MlflowException, RequestException) as error:
         raise unreachable(error, uri) from None

@@ -1,7 +1,17 @@
 """Decisions: which version is champion, and why.
 
-A decision is first appended to the table decisions, then the aliases move. A run killed in between leaves a decision whose aliases are not
-moved; the next run comes to the same decision, finds it as the last one, and moves them.
+The table decisions is the truth. The aliases champion and previous_champion are its copy in the registry, for whoever loads a model. Every
+decision, by whichever client, goes these steps:
+
+1. Settle: read the table; where the aliases are not what its last move says, move them.
+2. Decide on the champion that the table names.
+3. Append the decision with its number as its turn. Delta lets one writer only have a turn: of two clients that decide at the same time, one
+   wins, and the other is refused and has changed nothing.
+4. Settle again, until the aliases are found to be what the table says. A slow client that moved an alias after a faster one had decided
+   once more finds that decision when it reads again, and moves the alias to where it belongs.
+
+A client killed before 3 leaves nothing. One killed, or cut off from the registry, after 3 leaves a decision that is made; the next to
+decide settles it, whoever that is. An alias moved by other means is put back then.
 """
 
 from __future__ import annotations
@@ -15,7 +25,7 @@ from pyspark.sql import functions as F
 
 from solvent.config.base import digest_of
 from solvent.config.expressions import Column
-from solvent.errors import RefusedError
+from solvent.errors import RefusedError, TableError
 from solvent.registry import CHAMPION, PREVIOUS, ModelVersion, Registry
 from solvent.release.gates import GateResult
 from solvent.tables.warehouse import Warehouse
@@ -60,11 +70,11 @@ class Decision:
     reason: str
     gates: tuple[GateResult, ...] = ()
 
-    def digest(self, previous: str | None) -> str:
-        """Names the decision, as one that follows another."""
+    def digest(self, turn: int) -> str:
+        """Names the decision, as the one with a number."""
         gates = [[gate.rule, gate.slice_value, gate.passed, gate.reason] for gate in self.gates]
         return digest_of(
-            [previous, self.kind, self.model, self.from_version, self.to_version, self.passed, self.reason, gates]
+            [turn, self.kind, self.model, self.from_version, self.to_version, self.passed, self.reason, gates]
         )
 
 
@@ -99,6 +109,7 @@ def release(
     registry: Registry,
     challenger: ModelVersion,
     gates: Callable[[], Sequence[GateResult]],
+    rival: ModelVersion | None,
     force: bool = False,
 ) -> Decision:
     """Makes the challenger champion if it passed every gate.
@@ -108,6 +119,7 @@ def release(
         registry: The project's models.
         challenger: The version to decide on.
         gates: Applies the gates; not called for a version that is champion already, or may not be released.
+        rival: The champion that the gates compare with; None if there was none.
         force: Release also what was rolled back before.
 
     Returns:
@@ -115,11 +127,11 @@ def release(
 
     Raises:
         IntegrityError: If the challenger's files are not what was registered.
-        RefusedError: If it was made from a dirty working tree, or was rolled back before.
+        RefusedError: If it was made from a dirty working tree, was rolled back before, was compared with another than the present
+            champion, or another decision was made at the same time.
     """
-    champion = registry.by_alias(challenger.name, CHAMPION)
+    history, champion = settled(warehouse, registry, challenger.name)
     require_clean(registry, challenger)
-    history = decisions(warehouse)
     if champion is not None and champion.version == challenger.version:
         return next(one for one in reversed(history) if one.passed and one.to_version == challenger.version)
     back = rolled_back(history, challenger)
@@ -127,6 +139,11 @@ def release(
         raise RefusedError(
             f"{challenger} was rolled back ({back.reason}); it is not released again by itself: "
             f"`solvent promote --model {challenger.version}` does it by hand"
+        )
+    if (champion and champion.version) != (rival and rival.version):
+        raise RefusedError(
+            f"{challenger} was compared with {rival or 'no champion'}, and {champion or 'none'} is champion by now; nothing was changed: "
+            "run the same again, which compares it with that"
         )
     results = gates()
     failed = [gate for gate in results if not gate.passed]
@@ -137,7 +154,7 @@ def release(
     )
     before = champion.version if champion is not None else None
     decided = Decision("release", challenger.name, before, challenger.version, not failed, reason, tuple(results))
-    carry_out(warehouse, registry, challenger, decided)
+    carry_out(warehouse, registry, challenger, decided, history)
     return decided
 
 
@@ -157,39 +174,46 @@ def promote(warehouse: Warehouse, registry: Registry, version: ModelVersion, rea
     """Makes a version champion by hand, past the gates.
 
     Raises:
-        RefusedError: If it is champion, or was made from a dirty working tree.
+        RefusedError: If it is champion, was made from a dirty working tree, or another decision was made at the same time.
         IntegrityError: If its files are not what was registered.
     """
-    champion = registry.by_alias(version.name, CHAMPION)
+    history, champion = settled(warehouse, registry, version.name)
     if champion is not None and champion.version == version.version:
         raise RefusedError(f"{version} is champion already")
     require_clean(registry, version)
     before = champion.version if champion is not None else None
     decided = Decision("promote", version.name, before, version.version, True, reason)
-    carry_out(warehouse, registry, version, decided)
+    carry_out(warehouse, registry, version, decided, history)
     return decided
 
 
-def rollback(warehouse: Warehouse, registry: Registry, name: str, reason: str) -> Decision:
+def rollback(
+    warehouse: Warehouse, registry: Registry, name: str, reason: str, version: ModelVersion | None = None
+) -> Decision:
     """Makes the version champion that was before the present one was promoted.
 
+    Args:
+        warehouse: The project's tables.
+        registry: The project's models.
+        name: The registered model.
+        reason: Why, for the table.
+        version: The champion that disappoints; whichever there is if None.
+
     Raises:
-        RefusedError: If there is no champion, or none before it.
+        RefusedError: If there is no champion, none before it, another one than the version, or another decision was made at the same time.
         IntegrityError: If the earlier version's files are not what was registered.
     """
-    champion = registry.by_alias(name, CHAMPION)
+    history, champion = settled(warehouse, registry, name)
     if champion is None:
         raise RefusedError(f"model {name} has no champion to roll back")
-    made = [
-        one
-        for one in decisions(warehouse)
-        if one.passed and one.kind != "rollback" and one.to_version == champion.version
-    ]
+    if version is not None and version.version != champion.version:
+        raise RefusedError(f"{version} is not rolled back, as {champion} is champion by now; nothing was changed")
+    made = [one for one in history if one.passed and one.kind != "rollback" and one.to_version == champion.version]
     if not made or made[-1].from_version is None:
         raise RefusedError(f"{champion} is the first champion; there is none to go back to")
     before = registry.find(name, str(made[-1].from_version))
     decided = Decision("rollback", name, champion.version, before.version, True, reason)
-    carry_out(warehouse, registry, before, decided)
+    carry_out(warehouse, registry, before, decided, history)
     return decided
 
 
@@ -201,24 +225,59 @@ def require_clean(registry: Registry, version: ModelVersion) -> None:
         )
 
 
-def carry_out(warehouse: Warehouse, registry: Registry, version: ModelVersion, decided: Decision) -> None:
-    """Appends a decision, unless it is the last one made, and moves the aliases."""
+def settled(warehouse: Warehouse, registry: Registry, name: str) -> tuple[list[Decision], ModelVersion | None]:
+    """Moves the aliases to where the decisions put them.
+
+    Returns:
+        All decisions, from the first; and the champion. It is the registry's where the table names none.
+    """
+    while True:
+        history = decisions(warehouse)
+        moves = [one for one in history if one.passed and one.model == name]
+        champion, previous = (registry.by_alias(name, alias) for alias in (CHAMPION, PREVIOUS))
+        if not moves:
+            return history, champion
+        meant = {PREVIOUS: (previous, moves[-1].from_version), CHAMPION: (champion, moves[-1].to_version)}
+        moved = {alias: to for alias, (at, to) in meant.items() if to is not None and (at is None or at.version != to)}
+        if not moved:
+            return history, champion
+        for alias, version in moved.items():
+            registry.set_alias(name, alias, version)
+
+
+def carry_out(
+    warehouse: Warehouse,
+    registry: Registry,
+    version: ModelVersion,
+    decided: Decision,
+    history: Sequence[Decision],
+) -> None:
+    """Appends a decision that follows others, unless it is the last of them, and moves the aliases.
+
+    Raises:
+        IntegrityError: If the version's files are not what was registered.
+        RefusedError: If another decision was made since.
+    """
     if decided.passed:
         registry.verify(version)
-    warehouse.create(DECISIONS, COLUMNS)
-    rows = decision_rows(warehouse)
-    if not rows or decision_from(rows[-1]) != decided:
-        name = decided.digest(rows[-1]["decision"] if rows else None)
+    if not history or history[-1] != decided:
+        warehouse.create(DECISIONS, COLUMNS)
+        turn = len(history) + 1
+        name = decided.digest(turn)
         gates = [
             (gate.rule, gate.slice, gate.slice_value, gate.value, gate.required, gate.passed, gate.reason)
             for gate in decided.gates
         ]
         row = (
-            *(name, len(rows) + 1, decided.kind, decided.model, decided.from_version, decided.to_version),
+            *(name, turn, decided.kind, decided.model, decided.from_version, decided.to_version),
             *(decided.passed, decided.reason, gates, datetime.now(UTC)),
         )
-        warehouse.append_rows(DECISIONS, [row], COLUMNS, name)
+        try:
+            warehouse.append_rows(DECISIONS, [row], COLUMNS, name, turn)
+        except TableError:
+            raise RefusedError(
+                f"{version}: another decision on the champion was made at the same time, and this one was not; nothing was changed: "
+                "see `solvent history`, and decide again"
+            ) from None
     if decided.passed:
-        if decided.from_version is not None:
-            registry.set_alias(decided.model, PREVIOUS, decided.from_version)
-        registry.set_alias(decided.model, CHAMPION, decided.to_version)
+        settled(warehouse, registry, decided.model)
