@@ -18,7 +18,21 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parent.parent
-TARGETS = ("help", "setup", "run", "replay", "test", "test-long", "lint", "format", "lock", "wheel", "bench", "clean")
+TARGETS = (
+    "help",
+    "setup",
+    "run",
+    "replay",
+    "test",
+    "test-long",
+    "lint",
+    "format",
+    "lock",
+    "wheel",
+    "bench",
+    "jars-s3",
+    "clean",
+)
 
 
 def run(*command: str | Path, cwd: Path = ROOT, **environment: str) -> subprocess.CompletedProcess[str]:
