@@ -8,10 +8,10 @@ PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip --quiet
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup run replay test test-long cluster-test lint format lock wheel bench clean java jars
+.PHONY: help setup run replay test test-long cluster-test lint format lock wheel bench jars-s3 clean java jars
 
 help: ## Say what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: java $(VENV)/installed jars ## Make .venv from requirements.lock, and fetch Delta's jars
 
@@ -53,8 +53,11 @@ wheel: setup ## Build the wheel into dist/
 bench: setup ## Run each side-by-side measurement of bench/
 	@for measurement in bench/*.py; do $(BIN)/python $$measurement || exit 1; done
 
+jars-s3: setup ## Fetch the jars that tables on S3 need, 12 MB, into .jars-s3
+	@$(BIN)/python tools/fetch_jars.py s3
+
 clean: ## Remove what the other targets made, but not var/, where tables and models are
-	rm -rf $(VENV) .jars build dist lib/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .jars .jars-s3 build dist lib/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find lib jobs tools tests bench -name __pycache__ -prune -exec rm -rf {} +
 
 java:

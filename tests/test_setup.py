@@ -20,7 +20,7 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).resolve().parent.parent
 TARGETS = (
     *("help", "setup", "run", "replay", "test", "test-long", "cluster-test"),
-    *("lint", "format", "lock", "wheel", "bench", "clean"),
+    *("lint", "format", "lock", "wheel", "bench", "jars-s3", "clean"),
 )
 
 

@@ -1,8 +1,9 @@
-"""Puts the jars Delta needs beyond pyspark's into one folder: exactly those whose SHA-256 jars.sha256 names, or none.
+"""Puts a set of jars into a folder of its own: exactly those whose SHA-256 the set's list names, or none.
 
-Spark's own Ivy resolves them, in a JVM whose home and caches are in a temporary folder, because a half-filled local
-Maven repository makes Ivy fail. DEFAULT_ARTIFACT_REPOSITORY names a mirror, as for any Spark. With --from, the jars are
-copied from a folder, which needs no network.
+There are two sets: what Delta needs beyond pyspark's jars, and what tables on S3 need beyond these. Spark's own Ivy resolves
+them, in a JVM whose home and caches are in a temporary folder, because a half-filled local Maven repository makes Ivy fail.
+DEFAULT_ARTIFACT_REPOSITORY names a mirror, as for any Spark. With --from, the jars are copied from a folder, which needs no
+network.
 """
 
 from __future__ import annotations
@@ -14,10 +15,39 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-COORDINATE = "io.delta:delta-spark_4.2_2.13:4.4.0"
+
+@dataclass(frozen=True)
+class JarSet:
+    """Jars that are fetched together.
+
+    Attributes:
+        checksums: The list of its jars, as sha256sum prints it. What else is resolved is in pyspark already, or not needed.
+        folder: Where it goes.
+        coordinates: What is resolved, with all that it depends on.
+        without: What is not.
+    """
+
+    checksums: str
+    folder: str
+    coordinates: tuple[str, ...]
+    without: tuple[str, ...] = ()
+
+
+# Amazon's SDK as one jar is 600 MB; Hadoop's S3A loads these of its modules, in the version nearest to the one it was built with.
+SDK = ("s3", "s3-transfer-manager", "sts", "apache-client")
+SETS = {
+    "delta": JarSet("jars.sha256", ".jars", ("io.delta:delta-spark_4.2_2.13:4.4.0",)),
+    "s3": JarSet(
+        "jars-s3.sha256",
+        ".jars-s3",
+        ("org.apache.hadoop:hadoop-aws:3.5.0", *(f"software.amazon.awssdk:{module}:2.36.2" for module in SDK)),
+        ("software.amazon.awssdk:bundle",),
+    ),
+}
 
 
 class JarError(Exception):
@@ -29,15 +59,17 @@ def digests(folder: Path) -> dict[str, str]:
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.glob("*")}
 
 
-def resolve(home: Path) -> Path:
-    """Resolves the coordinate with Spark's Ivy; the jars in the folder returned are named group_artifact-version.jar.
+def resolve(wanted: JarSet, home: Path) -> Path:
+    """Resolves the coordinates of a set with Spark's Ivy; the jars in the folder returned are named group_artifact-version.jar.
 
     Raises:
-        JarError: If Spark does not resolve it.
+        JarError: If Spark does not resolve them.
     """
     spark, script = Path(str(files("pyspark"))), home / "nothing.py"
     script.touch()
-    options = ["--packages", COORDINATE, "--conf", f"spark.jars.ivy={home / 'ivy'}"]
+    options = ["--packages", ",".join(wanted.coordinates), "--conf", f"spark.jars.ivy={home / 'ivy'}"]
+    if wanted.without:
+        options += ["--exclude-packages", ",".join(wanted.without)]
     options += ["--driver-java-options", f"-Duser.home={home}"]
     command = [str(spark / "bin" / "spark-submit"), *options, str(script)]
     environment = {**os.environ, "SPARK_HOME": str(spark), "PYSPARK_DRIVER_PYTHON": sys.executable}
@@ -45,11 +77,13 @@ def resolve(home: Path) -> Path:
     if done.returncode != 0:
         said = [line.strip() for line in done.stderr.splitlines() if "unresolved" in line or "Exception" in line]
         cause = next(iter(said), f"exit code {done.returncode}")
-        raise JarError(f"Spark cannot resolve {COORDINATE} ({cause}); check that Maven Central can be reached")
+        raise JarError(
+            f"Spark cannot resolve {', '.join(wanted.coordinates)} ({cause}); check that Maven Central can be reached"
+        )
     return home / "ivy" / "jars"
 
 
-def copy_pinned(resolved: Path, pins: dict[str, str], into: Path) -> None:
+def copy_pinned(resolved: Path, pins: dict[str, str], into: Path, checksums: Path) -> None:
     """Copies each pinned jar, found with or without its group before its name.
 
     Raises:
@@ -62,7 +96,7 @@ def copy_pinned(resolved: Path, pins: dict[str, str], into: Path) -> None:
     for name, pin in pins.items():
         if found.get(name) != pin:
             raise JarError(
-                f"{name}: its SHA-256 is {found.get(name, 'missing, as the jar is')}, but {pin} is pinned in jars.sha256; "
+                f"{name}: its SHA-256 is {found.get(name, 'missing, as the jar is')}, but {pin} is pinned in {checksums.name}; "
                 "fetch it again, and do not trust it if it differs again"
             )
 
@@ -70,12 +104,15 @@ def copy_pinned(resolved: Path, pins: dict[str, str], into: Path) -> None:
 def main() -> int:
     """Fetches the jars unless they are there. The folder is whole afterwards, or gone."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--checksums", type=Path, default=Path("jars.sha256"), help="what sha256sum prints of the jars")
-    parser.add_argument("--into", type=Path, default=Path(".jars"), help="the folder to make")
+    parser.add_argument("which", choices=SETS, default="delta", nargs="?", help="the set of jars")
+    parser.add_argument("--checksums", type=Path, help="what sha256sum prints of the jars (default: the set's list)")
+    parser.add_argument("--into", type=Path, help="the folder to make (default: the set's)")
     parser.add_argument("--from", dest="source", type=Path, help="a folder that holds the jars already")
     arguments = parser.parse_args()
-    pins = {name: pin for pin, name in (line.split() for line in arguments.checksums.read_text().splitlines())}
-    folder = arguments.into.resolve()
+    wanted = SETS[arguments.which]
+    checksums = arguments.checksums or Path(wanted.checksums)
+    pins = {name: pin for pin, name in (line.split() for line in checksums.read_text().splitlines())}
+    folder = (arguments.into or Path(wanted.folder)).resolve()
     if digests(folder) == pins:
         return 0
     shutil.rmtree(folder, ignore_errors=True)
@@ -83,7 +120,7 @@ def main() -> int:
         whole = Path(temporary) / "whole"
         whole.mkdir()
         try:
-            copy_pinned(arguments.source or resolve(Path(temporary)), pins, whole)
+            copy_pinned(arguments.source or resolve(wanted, Path(temporary)), pins, whole, checksums)
         except JarError as error:
             print(f"fetch_jars: {error}", file=sys.stderr)
             return 1

@@ -32,7 +32,7 @@ from solvent.options import (
     where,
 )
 from solvent.pipeline import Review, Run
-from solvent.registry import CHALLENGER, CHAMPION, ModelVersion, Registry
+from solvent.registry import CHALLENGER, CHAMPION, ModelVersion, Registry, without_password
 from solvent.release import promote, rollback
 from solvent.reproduction import present_code, reproduce, reproduce_elsewhere
 from solvent.session import session
@@ -389,11 +389,13 @@ def summary(run: Run, review: Review, environment: str, page: Path) -> None:
     """Where to look, and what to type next."""
     project, version = run.project.project, review.version.version
     rest = "" if environment == "local" else f" --environment {environment}"
+    tracking = run.settings.environment.mlflow.tracking_uri
+    models = f".venv/bin/mlflow ui --backend-store-uri {tracking}" if tracking.startswith("sqlite:") else tracking
     click.echo(f"""
 Where to look
   report     {page}
   tables     {run.warehouse.location("evaluations")} and beside it
-  MLflow     .venv/bin/mlflow ui --backend-store-uri {run.settings.environment.mlflow.tracking_uri}
+  MLflow     {without_password(models)}
 What to type next
   solvent reproduce --project {project}{rest} --model {version}""")
 

@@ -351,13 +351,18 @@ class Run:
         raise RegistryError(f"{version}: no baseline was trained on its features; run `solvent train`")
 
     def rival_of(self, version: ModelVersion, looking_back: bool) -> ModelVersion | None:
-        """The champion that a version stands against: the present one, or for the champion itself the one before."""
-        moves = [one for one in decisions(self.warehouse) if one.passed]
-        own = [one for one in moves if one.kind == "release" and one.to_version == version.version]
-        if own and (looking_back or own[-1] is moves[-1]):
-            before = own[-1].from_version
-            return self.registry.find(version.name, str(before)) if before is not None else None
+        """The champion that a version stands against: the present one; for the champion itself the one before."""
         champion = self.registry.by_alias(version.name, CHAMPION)
+        if not looking_back and champion is not None and champion.version != version.version:
+            return champion
+        decided = [
+            one
+            for one in decisions(self.warehouse)
+            if one.kind == "release" and one.to_version == version.version and one.passed
+        ]
+        if decided:
+            before = decided[-1].from_version
+            return self.registry.find(version.name, str(before)) if before is not None else None
         return champion if champion is not None and champion.version != version.version else None
 
     def gates(self, review: Review) -> list[GateResult]:

@@ -80,7 +80,9 @@ def made(environment: Environment) -> SparkSession:
             # Python workers must be the interpreter that runs this.
             os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     if environment.spark.jars is not None:
-        builder = builder.config("spark.jars", ",".join(jars_in(Path(environment.spark.jars))))
+        named = environment.spark.jars
+        folders = [named] if isinstance(named, str) else named
+        builder = builder.config("spark.jars", ",".join(jar for folder in folders for jar in jars_in(Path(folder))))
     return configured(builder, {**DELTA, **RESULT_SETTINGS, **environment.spark.settings}).getOrCreate()
 
 
@@ -99,7 +101,8 @@ def jars_in(folder: Path) -> list[str]:
     """
     jars = sorted(str(jar) for jar in folder.glob("*.jar"))
     if not jars:
-        raise ConfigurationError(f"{folder}: holds no jar, so that Delta tables cannot be read; run `make setup`")
+        target = "jars-s3" if folder.name == ".jars-s3" else "setup"
+        raise ConfigurationError(f"{folder}: holds no jar, so that tables cannot be read; run `make {target}`")
     return jars
 
 

@@ -55,6 +55,14 @@ class MLflow(Frozen):
     models: str | None = None
     experiments: str | None = None
 
+    @field_validator("artifacts")
+    @classmethod
+    def is_known_to_mlflow(cls, uri: str | None) -> str | None:
+        """Refuses the name that Hadoop has for S3."""
+        if uri is not None and uri.startswith(("s3a://", "s3n://")):
+            raise ValueError(f"MLflow knows S3 as s3://: write s3{uri[3:]}")
+        return uri
+
     @field_validator("tracking_uri", "registry_uri")
     @classmethod
     def is_an_address(cls, uri: str | None) -> str | None:
@@ -82,11 +90,11 @@ class MLflow(Frozen):
 
 
 class Spark(Frozen):
-    """How a session is made where none exists: master and a folder of jars, or the address of a Spark Connect server; and settings."""
+    """How a session is made where none exists: master and folders of jars, or the address of a Spark Connect server; and settings."""
 
     master: str | None = None
     remote: str | None = None
-    jars: str | None = None
+    jars: str | list[str] | None = None
     settings: dict[str, str | int | float | bool] = {}
 
     @model_validator(mode="after")
@@ -106,6 +114,14 @@ class Places(Frozen):
     mlflow: MLflow
     spark: Spark = Spark()
     webhook: str | None = None
+
+    @field_validator("reports")
+    @classmethod
+    def can_be_written_to(cls, folder: str) -> str:
+        """Refuses an object store, to which no page is written."""
+        if "://" in folder:
+            raise ValueError("give a folder; pages are not written to an object store")
+        return folder
 
     @field_validator("webhook")
     @classmethod
@@ -169,7 +185,7 @@ def load_environment(name: str, root: Path) -> Environment:
         landing=str(absolute(found.landing, root)),
         reports=str(absolute(found.reports, root)),
         mlflow=found.mlflow.model_copy(update=mlflow),
-        spark=found.spark.model_copy(update={"jars": absolute(found.spark.jars, root)}),
+        spark=found.spark.model_copy(update={"jars": absolute_jars(found.spark.jars, root)}),
         webhook=found.webhook,
     )
 
@@ -177,6 +193,13 @@ def load_environment(name: str, root: Path) -> Environment:
 def absolute(path: str | None, root: Path) -> str | None:
     """A path from the root; what names a scheme, or is absolute, stays."""
     return path if path is None or "://" in path or path.startswith(("/", "dbfs:")) else str(root / path)
+
+
+def absolute_jars(jars: str | list[str] | None, root: Path) -> str | list[str] | None:
+    """Folders of jars from the root."""
+    if isinstance(jars, list):
+        return [str(absolute(folder, root)) for folder in jars]
+    return absolute(jars, root)
 
 
 def absolute_uri(uri: str | None, root: Path) -> str | None:

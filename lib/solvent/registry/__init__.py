@@ -1,5 +1,5 @@
 """MLflow: runs, models, versions, aliases, and loading that verifies."""
 
-from solvent.registry.registry import CHALLENGER, CHAMPION, PREVIOUS, ModelVersion, Registry
+from solvent.registry.registry import CHALLENGER, CHAMPION, PREVIOUS, ModelVersion, Registry, without_password
 
-__all__ = ["CHALLENGER", "CHAMPION", "PREVIOUS", "ModelVersion", "Registry"]
+__all__ = ["CHALLENGER", "CHAMPION", "PREVIOUS", "ModelVersion", "Registry", "without_password"]

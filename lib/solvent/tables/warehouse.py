@@ -17,7 +17,7 @@ from pyspark.sql.types import DataType, StructField, StructType
 from solvent.config.environment import NAME, Tables
 from solvent.config.expressions import Column
 from solvent.errors import TableError
-from solvent.session import SPARK_ERRORS
+from solvent.session import SPARK_ERRORS, cause
 
 # A version can be read only while its log entry and its files are kept: ten years, where Delta's default is a month.
 RETENTION = "interval 3650 days"
@@ -74,7 +74,11 @@ class Warehouse:
         return ".".join(f"`{part}`" for part in location.split("."))
 
     def exists(self, table: str) -> bool:
-        """Whether there is such a table."""
+        """Whether there is such a table.
+
+        Raises:
+            TableError: If the store that would have it cannot be asked.
+        """
         if self.tables.path is None:
             return bool(self.spark.catalog.tableExists(self.location(table)))
         if "://" not in self.tables.path:
@@ -84,6 +88,11 @@ class Warehouse:
             self.spark.sql(f"DESCRIBE DETAIL {self.name(table)}")
         except AnalysisException:
             return False
+        except SPARK_ERRORS as error:
+            raise TableError(
+                f"{self.location(table)}: its store cannot be asked ({cause(error)}); check that it answers, its keys, and `spark` in the "
+                f"environment file"
+            ) from None
         return True
 
     def id_of(self, table: str) -> str | None:
