@@ -15,6 +15,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -92,6 +93,13 @@ class Cluster:
             found: dict[str, Any] = json.load(answer)
         return found
 
+    def alive(self) -> int:
+        """Workers that have registered; none while the page is being set up."""
+        try:
+            return int(self.state()["aliveworkers"])
+        except urllib.error.HTTPError:
+            return 0
+
 
 @contextmanager
 def cluster(folder: Path, workers: int) -> Iterator[Cluster]:
@@ -103,7 +111,7 @@ def cluster(folder: Path, workers: int) -> Iterator[Cluster]:
     with process(folder / "master.log", *start, "--port", str(port), "--webui-port", str(page)):
         wait_until(lambda: answers(port) and answers(page), "the master", folder / "master.log")
         with several(folder, made.master, workers):
-            wait_until(lambda: made.state()["aliveworkers"] == workers, "all workers", folder / "worker0.log")
+            wait_until(lambda: made.alive() == workers, "all workers", folder / "worker0.log")
             yield made
 
 
