@@ -1,8 +1,9 @@
 """Digest of a saved Spark ML model: everything learned and nothing incidental.
 
 A saved model is a folder of metadata in JSON and data in Parquet. Incidental are time stamps, the Spark version, identifiers drawn at
-random (uid), file names, and how rows are spread over files. Identifiers also appear inside values, such as the list of stages, so
-they are replaced everywhere by their position. Doubles are written in their shortest exact form: the last bit counts.
+random (uid), file names, how rows are spread over files, and which language wrote the pipeline: over Spark Connect it is Python.
+Identifiers also appear inside values, such as the list of stages, so they are replaced everywhere by their position. Doubles are written in their
+shortest exact form: the last bit counts.
 """
 
 from __future__ import annotations
@@ -22,6 +23,10 @@ from solvent.errors import IntegrityError
 
 # Default parameters belong to Spark's version and hold identifiers of objects long gone; a parameter that was set is in paramMap.
 INCIDENTAL = frozenset({"uid", "timestamp", "sparkVersion", "defaultParamMap"})
+
+PIPELINE = "org.apache.spark.ml.PipelineModel"
+# What writes a pipeline over Spark Connect; its stages are written by Java as everywhere.
+PYTHON_PIPELINE = "pyspark.ml.pipeline.PipelineModel"
 
 
 def model_digest(folder: Path) -> str:
@@ -100,6 +105,7 @@ def canonical(value: Any, positions: Mapping[str, str]) -> Any:
     """A value without what is incidental."""
     value = metadata(value)
     if isinstance(value, dict):
+        value = as_java_writes(value)
         dropped = INCIDENTAL if "uid" in value else frozenset()
         return {
             positions_replaced(str(key), positions): canonical(inner, positions)
@@ -115,6 +121,14 @@ def canonical(value: Any, positions: Mapping[str, str]) -> Any:
     if isinstance(value, bytes):
         return value.hex()
     return value
+
+
+def as_java_writes(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A pipeline's metadata as Java writes it; whatever else it is."""
+    if document.get("class") != PYTHON_PIPELINE:
+        return document
+    params = {name: value for name, value in document["paramMap"].items() if name != "language"}
+    return {**document, "class": PIPELINE, "paramMap": params}
 
 
 def positions_replaced(text: str, positions: Mapping[str, str]) -> str:
