@@ -2,8 +2,8 @@
 
 A saved model is a folder of metadata in JSON and data in Parquet. Incidental are time stamps, the Spark version, identifiers drawn at
 random (uid), file names, how rows are spread over files, and which language wrote the pipeline: over Spark Connect it is Python.
-Identifiers also appear inside values, such as the list of stages, so they are replaced everywhere by their position. Doubles are written in their
-shortest exact form: the last bit counts.
+Identifiers also appear inside values, such as the list of stages, so they are replaced everywhere by their position. Doubles are written
+in their shortest exact form: the last bit counts.
 """
 
 from __future__ import annotations
