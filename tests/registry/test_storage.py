@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -45,3 +46,21 @@ def test_a_model_passes_through_scratch_and_leaves_nothing_there(
     storage.write(storage.read(tmp_path / "first", f"{scheme}{scratch}"), tmp_path / "second", None)
     assert {model_digest(tmp_path / name) for name in ("first", "second")} == {version.digest}
     assert list(scratch.iterdir()) == []
+
+
+def test_a_pipeline_that_python_wrote_has_the_digest_of_one_that_java_wrote(
+    newly_released: Any, tmp_path: Path
+) -> None:
+    """As over Spark Connect; tests/cluster has a real one."""
+    registry = newly_released.run().registry
+    version = registry.find("shop", "1")
+    storage.write(registry.load(version), tmp_path / "model", None)
+    (path,) = (tmp_path / "model/metadata").glob("part-*")
+    document = json.loads(path.read_text())
+    document |= {"class": "pyspark.ml.pipeline.PipelineModel"}
+    document["paramMap"] |= {"language": "Python"}
+    path.write_text(json.dumps(document))
+    assert model_digest(tmp_path / "model") == version.digest
+    document["paramMap"]["stageUids"].pop()
+    path.write_text(json.dumps(document))
+    assert model_digest(tmp_path / "model") != version.digest
