@@ -22,8 +22,8 @@ run: setup ## Take the flights project from landing files to a released model an
 replay: setup ## Play the flights of August to December 2013 as if they came now; half an hour or more
 	$(BIN)/python jobs/replay_flights.py
 
-test: setup ## Run the tests
-	$(BIN)/python -m pytest
+test: setup ## Run the tests, in two processes
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 test-long: setup ## Run the tests that take minutes each: deployments that are killed or come at once
 	$(BIN)/python -m pytest -m long

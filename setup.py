@@ -49,6 +49,7 @@ EXTRAS = {
         "psutil>=6",
         "psycopg2-binary>=2.9",
         "pytest>=8.2",
+        "pytest-xdist>=3.6",
         "ruff>=0.9",
         "setuptools>=77",
         "types-PyYAML>=6",
