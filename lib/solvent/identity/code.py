@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from importlib.resources import files
 from importlib.resources.abc import Traversable
 from importlib.util import find_spec
 from pathlib import Path
@@ -59,7 +59,11 @@ def package_folder(package: str) -> Traversable:
     spec = find_spec(package)
     if spec is None or not spec.submodule_search_locations:
         raise ModuleNotFoundError(f"there is no package {package}", name=package)
-    return files(package)
+    folder = Path(spec.submodule_search_locations[0])
+    if folder.is_dir():
+        return folder
+    archive = next(parent for parent in folder.parents if parent.is_file())
+    return zipfile.Path(archive, f"{folder.relative_to(archive).as_posix()}/")
 
 
 def packages_of(project: str, functions: Iterable[str]) -> tuple[str, ...]:
