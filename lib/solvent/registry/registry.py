@@ -36,6 +36,7 @@ MANIFEST_FILE = "manifest.json"
 SETTINGS = {
     # MLflow sends usage events over the network unless told not to.
     "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "5",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "25",
@@ -204,7 +205,9 @@ class Registry:
                 if error.error_code not in THERE:
                     raise
             tags = {TRAINING: training, MODEL: digest, MANIFEST: manifest.digest}
-            self.client.create_model_version(full, source, run_id, tags=tags, description=description)
+            # A server believes a source only together with the logged model that it is of.
+            logged = source.removeprefix("models:/") if source.startswith("models:/m-") else None
+            self.client.create_model_version(full, source, run_id, tags=tags, description=description, model_id=logged)
             # A request whose answer was lost is made again by MLflow, and has then made two.
             found = [one for one in self.with_tags(name) if one.run_id == run_id]
             made, *again = sorted(found, key=lambda one: int(one.version))
