@@ -68,9 +68,12 @@ def require_locked(root: Path) -> None:
     lock = root / "requirements.lock"
     if not lock.is_file():
         return
-    installed = {canonical(one.metadata["Name"]): one.version for one in distributions()}
+    found_at: dict[str, str] = {}
+    for one in distributions():
+        # The first is the one that is imported.
+        found_at.setdefault(canonical(one.metadata["Name"]), one.version)
     for name, pinned in re.findall(r"^([\w.-]+)==(\S+)", lock.read_text(encoding="utf-8"), re.MULTILINE):
-        found = installed.get(canonical(name), pinned)
+        found = found_at.get(canonical(name), pinned)
         if found != pinned:
             raise RefusedError(
                 f"{lock}: pins {name} {pinned}, but {found} is installed here; install what this commit pins, then deploy again"
