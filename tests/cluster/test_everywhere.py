@@ -241,13 +241,14 @@ def require_same(found: Manifest, here: Manifest) -> None:
     assert parts(found) == parts(here)
 
 
+# Minutes each.
+pytestmark = pytest.mark.long
+
 # Another number of shuffle partitions than the suite's, on purpose.
 ON_A_CLUSTER = {"settings": {"spark.sql.shuffle.partitions": 3, "spark.databricks.delta.snapshotPartitions": 2}}
 
 
-@pytest.mark.parametrize(
-    "workers", [pytest.param(1, marks=pytest.mark.long), 2, pytest.param(3, marks=pytest.mark.long)]
-)
+@pytest.mark.parametrize("workers", [1, 2, 3])
 def test_a_standalone_cluster_makes_the_same_model(
     workers: int,
     here: Manifest,
@@ -288,7 +289,6 @@ def test_spark_connect_makes_the_same_model(
     require_same(found, here)
 
 
-@pytest.mark.long
 def test_an_executor_that_is_killed_changes_nothing(
     here: Manifest,
     make_shop: Callable[[], Any],
@@ -334,7 +334,6 @@ def executors_of(master: str) -> list[int]:
     ]
 
 
-@pytest.mark.long
 def test_the_flights_of_a_quarter_make_the_same_model_everywhere(
     shipped: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
