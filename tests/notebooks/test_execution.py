@@ -79,7 +79,7 @@ def require_sound(notebook: NotebookNode, *drawn: str) -> dict[str, str]:
     """Each of these cells shows a picture, no other does, and nothing is said to be wrong; the texts."""
     seen = pictures(notebook)
     assert list(seen) == list(drawn)
-    assert all(one.startswith(b"\x89PNG") and len(one) > 10_000 for one in seen.values())
+    assert all(one.startswith(b"\x89PNG") and len(one) > 2_000 for one in seen.values())
     assert [one for cell in notebook.cells for one in cell.get("outputs", ()) if one.output_type == "error"] == []
     return texts(notebook)
 
