@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pyarrow as pa
@@ -215,7 +216,7 @@ class Warehouse:
 
         They go to Spark as a table of Arrow, as rows of Python start a worker of Python, which takes longer than all else of an append.
         """
-        schema = StructType([StructField(one.name, DataType.fromDDL(one.type), one.nullable) for one in columns])
+        schema = StructType([StructField(one.name, type_of(one.type), one.nullable) for one in columns])
         named = [dict(zip(schema.fieldNames(), row, strict=True)) for row in rows]
         table = pa.Table.from_pylist(named, to_arrow_schema(schema, timezone="UTC"))
         return self.spark.createDataFrame(table, schema).coalesce(1)
@@ -239,3 +240,9 @@ class Warehouse:
             if found:
                 return max(found)
         return None
+
+
+@cache
+def type_of(ddl: str) -> DataType:
+    """A type of SQL as Spark has it; asked once, as Spark plans a query to answer."""
+    return DataType.fromDDL(ddl)
