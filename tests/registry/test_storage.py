@@ -30,7 +30,7 @@ def test_mlflow_itself_reads_what_was_stored(newly_released: Any, orders: DataFr
     again = mlflow.spark.load_model("models:/shop/1").transform(orders)
     assertDataFrameEqual(again.select("prediction", "probability"), own.select("prediction", "probability"))
     told = mlflow.models.get_model_info(version.source)
-    assert [column.name for column in told.signature.inputs] == ["order_amount", "hour", "region", "returns_14d"]
+    assert [column.name for column in told.signature.inputs] == ["order_amount", "hour", "returns_14d", "region"]
     predicted = mlflow.pyfunc.load_model("models:/shop/1").predict(orders.toPandas())
     assert predicted == [row["prediction"] for row in own.collect()]
 
