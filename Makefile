@@ -53,7 +53,7 @@ wheel: setup ## Build the wheel into dist/
 bench: setup ## Run each side-by-side measurement of bench/
 	@for measurement in bench/*.py; do $(BIN)/python $$measurement || exit 1; done
 
-jars-s3: setup ## Fetch the jars that tables on S3 need, 12 MB, into .jars-s3
+jars-s3: setup ## Fetch the jars that tables on S3 need, 13 MB, into .jars-s3
 	@$(BIN)/python tools/fetch_jars.py s3
 
 clean: ## Remove what the other targets made, but not var/, where tables and models are

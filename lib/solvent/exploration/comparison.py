@@ -18,6 +18,7 @@ from solvent.evaluation.memberships import quoted
 from solvent.evaluation.metrics import DESCRIPTIVE, UNPAIRED
 from solvent.pipeline import Run
 from solvent.registry import ModelVersion
+from solvent.session import freed, kept
 from solvent.training import require_inputs
 
 BINS = 40
@@ -64,7 +65,7 @@ def compare(run: Run, before: ModelVersion, after: ModelVersion) -> Comparison:
     require_inputs(before, run.registry.manifest(before), run.trained_before(after).rows.columns)
     key, measures, kind = run.project.predicted.key, run.project.evaluation, run.project.model.kind
     theirs = run.holdout_of(after, before).select(*map(quoted, key), F.col("prediction").alias("_before"))
-    both = run.holdout_of(after).join(theirs, list(key)).persist()
+    both = kept(run.holdout_of(after).join(theirs, list(key)))
     ours, rival = both.drop("_before"), both.drop("prediction").withColumnRenamed("_before", "prediction")
     try:
         evaluations = [
@@ -90,7 +91,7 @@ def compare(run: Run, before: ModelVersion, after: ModelVersion) -> Comparison:
             examples=examples_of(both, key),
         )
     finally:
-        both.unpersist()
+        freed(both)
 
 
 def require_unseen(run: Run, before: ModelVersion, after: ModelVersion) -> None:

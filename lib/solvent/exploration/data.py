@@ -21,6 +21,7 @@ from solvent.features import Feature
 from solvent.features.profile import Reference, by_feature, cell_of, drawn_cells
 from solvent.features.table import declared
 from solvent.pipeline import Run
+from solvent.session import freed, kept
 from solvent.tables.sources import read_source
 
 
@@ -122,7 +123,7 @@ def profile_of(rows: DataFrame, features: Sequence[Feature], label: str) -> Prof
         features: What to describe.
         label: Its name.
     """
-    rows = rows.persist()
+    rows = kept(rows)
     try:
         cells = drawn_cells(rows, features)
         each = rows.select(
@@ -135,7 +136,7 @@ def profile_of(rows: DataFrame, features: Sequence[Feature], label: str) -> Prof
         )
         counts: pd.DataFrame = sums.toPandas()
     finally:
-        rows.unpersist()
+        freed(rows)
     return Profile(features, cells, counts.astype({"day": "datetime64[ns]"}), label)
 
 

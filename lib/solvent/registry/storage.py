@@ -39,7 +39,7 @@ def save_model(
         path: A folder that is made.
         mlflow_model: What MLflow knows of it.
         model: The model.
-        scratch: See written.
+        scratch: See write.
         signature: What the model takes and gives.
         requirements: What loading it takes, as pip reads it.
     """
