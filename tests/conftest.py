@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -208,6 +209,18 @@ class Shop:
 
     def run(self, as_of: date | None = None, say: Callable[[str], None] = print) -> Run:
         return Run(load_settings("shop", "local", self.root), as_of or self.as_of, say)
+
+
+@pytest.fixture(scope="session")
+def free_port() -> Callable[[], int]:
+    """Gives a port of the loopback interface that nothing listens on."""
+
+    def port() -> int:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            return int(probe.getsockname()[1])
+
+    return port
 
 
 @pytest.fixture(scope="session")

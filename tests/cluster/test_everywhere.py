@@ -40,12 +40,6 @@ SPARK = Path(pyspark.__file__).parent
 PATIENCE = 300
 
 
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
-
-
 def spark_environ(**more: str) -> dict[str, str]:
     """The variables of a Spark process that knows nothing of this checkout's lib."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("SPARK_", "PYSPARK_"))}
@@ -102,10 +96,9 @@ class Cluster:
 
 
 @contextmanager
-def cluster(folder: Path, workers: int) -> Iterator[Cluster]:
-    """A master and workers of one core each."""
+def cluster(folder: Path, workers: int, port: int, page: int) -> Iterator[Cluster]:
+    """A master at a port, with its page at another, and workers of one core each."""
     folder.mkdir(parents=True)
-    port, page = free_port(), free_port()
     start = [SPARK / "bin/spark-class", "org.apache.spark.deploy.master.Master", "--host", "127.0.0.1"]
     made = Cluster(f"spark://127.0.0.1:{port}", f"http://127.0.0.1:{page}")
     with process(folder / "master.log", *start, "--port", str(port), "--webui-port", str(page)):
@@ -128,10 +121,10 @@ def several(folder: Path, master: str, workers: int) -> Iterator[None]:
 
 
 @contextmanager
-def connect_server(folder: Path) -> Iterator[str]:
+def connect_server(folder: Path, port: int) -> Iterator[str]:
     """A Connect server with Delta, and the address that clients give."""
     folder.mkdir(parents=True)
-    port, log = free_port(), folder / "connect.log"
+    log = folder / "connect.log"
     settings = {
         **DELTA,
         "spark.driver.host": "127.0.0.1",
@@ -225,6 +218,30 @@ def here(make_shop: Callable[[], Any]) -> Manifest:
     return found
 
 
+@pytest.fixture
+def tell(capsys: pytest.CaptureFixture[str]) -> Callable[[str, Manifest], None]:
+    """Prints the parts that a place made, also where pytest shows no output."""
+
+    def show(where: str, manifest: Manifest) -> None:
+        with capsys.disabled():
+            print(f"\n{told(where, manifest)}", end="")
+
+    return show
+
+
+@pytest.fixture
+def require_same_as_here(here: Manifest, tell: Callable[[str, Manifest], None]) -> Callable[[str, Path], None]:
+    """Tells what a place made of the shop, and compares it with what this session makes."""
+
+    def require(where: str, root: Path) -> None:
+        found = made(root, "shop")
+        tell("this session, local[2]", here)
+        tell(where, found)
+        require_same(found, here)
+
+    return require
+
+
 def pipeline(root: Path, command: list[str], as_of: str = "2024-03-01", **more: str) -> str:
     """Runs a pipeline in a project's folder, and gives what it said."""
     done = subprocess.run(
@@ -251,54 +268,48 @@ ON_A_CLUSTER = {"settings": {"spark.sql.shuffle.partitions": 3, "spark.databrick
 @pytest.mark.parametrize("workers", [1, 2, 3])
 def test_a_standalone_cluster_makes_the_same_model(
     workers: int,
-    here: Manifest,
+    require_same_as_here: Callable[[str, Path], None],
     make_shop: Callable[[], Any],
     shipped: list[Path],
+    free_port: Callable[[], int],
     tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
 ) -> None:
     shop = make_shop()
     place(shop.root, ON_A_CLUSTER)
-    with cluster(tmp_path / "cluster", workers) as spark:
+    with cluster(tmp_path / "cluster", workers, free_port(), free_port()) as spark:
         pipeline(shop.root, on_cluster(spark.master, shipped, "pipeline"))
-        executors = [one for app in spark.state()["completedapps"] for one in [app["cores"]]]
+        executors = [app["cores"] for app in spark.state()["completedapps"]]
     assert executors == [workers]
-    found = made(shop.root, "shop")
-    with capsys.disabled():
-        print(f"\n{told('this session, local[2]', here)}\n{told(f'standalone, {workers} workers', found)}")
-    require_same(found, here)
+    require_same_as_here(f"standalone, {workers} workers", shop.root)
 
 
 def test_spark_connect_makes_the_same_model(
-    here: Manifest,
+    require_same_as_here: Callable[[str, Path], None],
     make_shop: Callable[[], Any],
     shipped: list[Path],
+    free_port: Callable[[], int],
     tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
 ) -> None:
     shop = make_shop()
-    with connect_server(tmp_path / "server") as address:
+    with connect_server(tmp_path / "server", free_port()) as address:
         place(shop.root, {"remote": address})
         shop.commit()
         run = [sys.executable, "-m", "solvent.cli", "pipeline", "--release"]
         said = pipeline(shop.root, run, PYTHONPATH=os.pathsep.join(map(str, shipped)))
     assert "is champion" in said
-    found = made(shop.root, "shop")
-    with capsys.disabled():
-        print(f"\n{told('Spark Connect', found)}")
-    require_same(found, here)
+    require_same_as_here("Spark Connect", shop.root)
 
 
 def test_an_executor_that_is_killed_changes_nothing(
-    here: Manifest,
+    require_same_as_here: Callable[[str, Path], None],
     make_shop: Callable[[], Any],
     shipped: list[Path],
+    free_port: Callable[[], int],
     tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
 ) -> None:
     shop = make_shop()
     place(shop.root, ON_A_CLUSTER)
-    with cluster(tmp_path / "cluster", 2) as spark:
+    with cluster(tmp_path / "cluster", 2, free_port(), free_port()) as spark:
         command = [*on_cluster(spark.master, shipped, "pipeline"), "--as-of", "2024-03-01"]
         with subprocess.Popen(
             command, cwd=shop.root, env=spark_environ(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -309,7 +320,7 @@ def test_an_executor_that_is_killed_changes_nothing(
                 if line.startswith("features"):
                     # Its training has begun, and its rows are kept on two executors.
                     time.sleep(1)
-                    killed = executors_of(spark.master)
+                    killed = executors()
                     os.kill(killed[0], signal.SIGKILL)
             errors.join()
         lost = [
@@ -319,13 +330,10 @@ def test_an_executor_that_is_killed_changes_nothing(
         ]
     assert (running.returncode, len(killed)) == (0, 2)
     assert lost
-    found = made(shop.root, "shop")
-    with capsys.disabled():
-        print(f"\n{told('standalone, one of 2 executors killed', found)}")
-    require_same(found, here)
+    require_same_as_here("standalone, one of 2 executors killed", shop.root)
 
 
-def executors_of(master: str) -> list[int]:
+def executors() -> list[int]:
     """The processes that are executors now."""
     return [
         one.pid
@@ -335,7 +343,7 @@ def executors_of(master: str) -> list[int]:
 
 
 def test_the_flights_of_a_quarter_make_the_same_model_everywhere(
-    shipped: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tell: Callable[[str, Manifest], None], shipped: list[Path], free_port: Callable[[], int], tmp_path: Path
 ) -> None:
     """80,000 rows, so that sums of many numbers meet in many orders."""
 
@@ -351,23 +359,22 @@ def test_the_flights_of_a_quarter_make_the_same_model_everywhere(
     python = {"as_of": "2013-04-02", "PYTHONPATH": os.pathsep.join(map(str, shipped))}
     found: dict[str, Manifest] = {}
 
-    def tell(where: str, folder: Path) -> None:
+    def keep(where: str, folder: Path) -> None:
         found[where] = made(folder, "flights")
-        with capsys.disabled():
-            print(f"\n{told(f'flights, {where}', found[where])}", end="")
+        tell(f"flights, {where}", found[where])
 
     local = root("local", {"master": "local[2]", "jars": str(ROOT / ".jars")})
     pipeline(local, here, **python)
-    tell("local[2]", local)
+    keep("local[2]", local)
     for workers in (2, 3):
         folder = root(f"workers{workers}", ON_A_CLUSTER)
-        with cluster(tmp_path / f"cluster{workers}", workers) as spark:
+        with cluster(tmp_path / f"cluster{workers}", workers, free_port(), free_port()) as spark:
             pipeline(folder, [*on_cluster(spark.master, shipped, "pipeline"), *words], "2013-04-02")
-        tell(f"standalone, {workers} workers", folder)
-    with connect_server(tmp_path / "server") as address:
+        keep(f"standalone, {workers} workers", folder)
+    with connect_server(tmp_path / "server", free_port()) as address:
         folder = root("connect", {"remote": address})
         pipeline(folder, here, **python)
-    tell("Spark Connect", folder)
+    keep("Spark Connect", folder)
     assert len(found) == 4
     for manifest in found.values():
         require_same(manifest, found["local[2]"])

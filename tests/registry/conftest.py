@@ -20,13 +20,6 @@ import pytest
 import requests
 
 
-def free_port() -> int:
-    """A port of the loopback interface that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def program(name: str) -> str | None:
     """A program of PostgreSQL, on PATH or where Debian puts it."""
     versions = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), key=lambda path: path.parts[-3].zfill(4))
@@ -40,8 +33,8 @@ class Postgres:
         uri: The database, as MLflow addresses it.
     """
 
-    def __init__(self, folder: Path, initdb: str, pg_ctl: str) -> None:
-        self.data, self.pg_ctl, self.port = folder / "data", pg_ctl, free_port()
+    def __init__(self, folder: Path, initdb: str, pg_ctl: str, port: int) -> None:
+        self.data, self.pg_ctl, self.port = folder / "data", pg_ctl, port
         # It refuses to run as root.
         self.user = None
         if os.geteuid() == 0:
@@ -75,14 +68,14 @@ class Postgres:
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[Postgres]:
+def postgres(free_port: Callable[[], int]) -> Iterator[Postgres]:
     """A PostgreSQL of the tests' own."""
     initdb, pg_ctl = program("initdb"), program("pg_ctl")
     if initdb is None or pg_ctl is None:
         pytest.skip("PostgreSQL's initdb and pg_ctl are neither on PATH nor in /usr/lib/postgresql/*/bin")
     # Not below pytest's folder, which another user may not enter.
     with tempfile.TemporaryDirectory(prefix="solvent-postgres-") as folder:
-        found = Postgres(Path(folder), initdb, pg_ctl)
+        found = Postgres(Path(folder), initdb, pg_ctl, free_port())
         yield found
         found.stop()
 
@@ -90,8 +83,8 @@ def postgres() -> Iterator[Postgres]:
 class Server:
     """An MLflow server that can be stopped and started again at the same address, with artifacts it alone can see."""
 
-    def __init__(self, store: str, artifacts: Path) -> None:
-        self.store, self.artifacts, self.port = store, artifacts, free_port()
+    def __init__(self, store: str, artifacts: Path, port: int) -> None:
+        self.store, self.artifacts, self.port = store, artifacts, port
         self.address = f"http://127.0.0.1:{self.port}"
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -131,9 +124,11 @@ class Server:
 
 
 @pytest.fixture(scope="session")
-def server(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def server(
+    postgres: Postgres, tmp_path_factory: pytest.TempPathFactory, free_port: Callable[[], int]
+) -> Iterator[Server]:
     """An MLflow server on PostgreSQL; a test that stops it starts it again."""
-    found = Server(postgres.uri, tmp_path_factory.mktemp("mlflow") / "artifacts")
+    found = Server(postgres.uri, tmp_path_factory.mktemp("mlflow") / "artifacts", free_port())
     found.start()
     yield found
     found.stop()
