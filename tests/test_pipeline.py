@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from datetime import date
 from importlib import import_module, reload
 from pathlib import Path
@@ -68,12 +69,24 @@ def contents(shop: Any, spark: SparkSession) -> dict[str, list[str]]:
 
 
 @pytest.fixture(scope="module")
-def made(make_shop: Any) -> Any:
+def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where this process keeps what it needs for a while."""
+    return tmp_path_factory.mktemp("scratch")
+
+
+@pytest.fixture(scope="module")
+def made(make_shop: Any, scratch: Path) -> Any:
     """A Shop whose first model is champion; tests only add to it."""
     shop = make_shop()
-    result = pipeline(shop, "--release")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", str(scratch))
+        result = pipeline(shop, "--release")
     assert result.exit_code == 0, result.output
     return shop
+
+
+def test_nothing_temporary_is_left(made: Any, scratch: Path) -> None:
+    assert list(scratch.iterdir()) == []
 
 
 def test_one_command_makes_a_champion_with_tables_manifest_and_report(made: Any, spark: SparkSession) -> None:

@@ -34,6 +34,7 @@ def test_a_delay_is_forecast_better_than_by_its_mean_and_told_on_a_page(spark: S
     assert baseline.name == "departures_baseline"
     page = run.report(review, "local").read_text()
     assert "Root mean squared error" in page
+    assert "Calibration curve" in page
     # What is told of probabilities only.
-    assert "Curves" not in page
+    assert "ROC" not in page
     assert "threshold" not in page

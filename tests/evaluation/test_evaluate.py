@@ -11,10 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
+from scipy import stats
 from sklearn import metrics as sk
 
 from solvent.errors import EvaluationError
-from solvent.evaluation import BINARY_METRICS, REGRESSION_METRICS, Evaluation, evaluate
+from solvent.evaluation import BINARY_METRICS, REGRESSION_METRICS, Evaluation, evaluate, regression
 from solvent.evaluation.binary import MOST_POINTS
 
 THRESHOLD = 0.35
@@ -175,6 +176,38 @@ def test_regression_equals_scikit_learn(spark: SparkSession) -> None:
             assert one.value == pytest.approx(right, rel=1e-9), metric
             assert one.low < one.value < one.high, metric
             assert one.n == len(part)
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+def test_bins_of_a_regression_have_as_many_rows_each_and_their_means(spark: SparkSession, scale: float) -> None:
+    rng = np.random.default_rng(6)
+    prediction = scale * rng.lognormal(0, 0.5, 4000)
+    label = prediction + scale * rng.normal(0, 1, 4000)
+    rows = pd.DataFrame({"id": range(4000), "prediction": prediction, "label": label}).sort_values("prediction")
+    found = evaluate(spark.createDataFrame(rows), kind="regression", metrics=["rmse"], key=["id"]).curves.calibration
+    assert 15 <= len(found) <= regression.BINS
+    assert sum(one.n for one in found) == len(rows)
+    assert all(one.n >= len(rows) / regression.BINS for one in found[:-1])
+    assert found[0].lower == rows["prediction"].min()
+    assert found[-1].upper == pytest.approx(rows["prediction"].max())
+    start, within = 0, 0
+    for one in found:
+        part = rows.iloc[start : start + one.n]
+        assert part["prediction"].between(one.lower, one.upper).all()
+        assert one.mean_prediction == pytest.approx(part["prediction"].mean(), rel=1e-9)
+        assert one.observed == pytest.approx(part["label"].mean(), rel=1e-9, abs=1e-12)
+        half = stats.t.ppf(0.975, one.n - 1) * part["label"].sem()
+        assert (one.low, one.high) == pytest.approx((one.observed - half, one.observed + half), rel=1e-3)
+        within += one.low <= one.mean_prediction <= one.high
+        start += one.n
+    # Each holds at 95 %; fewer than 15 of 20 have a chance of 3 in 10,000.
+    assert within >= 15
+
+
+def test_equal_predictions_are_one_bin(spark: SparkSession) -> None:
+    frame = spark.createDataFrame([(1, 2.0, 3.0), (2, 4.0, 3.0)], "id INT, label DOUBLE, prediction DOUBLE")
+    (found,) = evaluate(frame, kind="regression", metrics=["rmse"], key=["id"]).curves.calibration
+    assert (found.lower, found.upper, found.mean_prediction, found.observed, found.n) == (3.0, 3.0, 3.0, 3.0, 2)
 
 
 def test_equal_labels_have_no_r2(spark: SparkSession) -> None:

@@ -1,4 +1,4 @@
-"""From scored rows to measurements: one plan and one collect for all metrics and all slices."""
+"""From scored rows to measurements: one plan and one collect for all metrics and all slices; a second one for a regression's curve."""
 
 from __future__ import annotations
 
@@ -49,7 +49,11 @@ def evaluate(
         cells = regression.regression_sums(scored, slices, regression.block_of(key)).collect()
     require_valid(cells, kind)
     if kind == "regression":
-        return Evaluation(ordered(regression.measured(regression.blocks_of(cells), metrics, confidence)), Curves())
+        measured = regression.measured(regression.blocks_of(cells), metrics, confidence)
+        # Where bins are is known only now that all predictions were seen.
+        span = regression.span_of(cells)
+        strips = regression.strip_sums(scored, span).collect()
+        return Evaluation(ordered(measured), Curves(calibration=regression.calibration_bins(strips, span, confidence)))
     tallied = binary.tallies(cells)
     found = binary.curves(cells, tallied[ALL, ALL], confidence)
     return Evaluation(ordered(binary.measured(tallied, metrics, confidence)), found)

@@ -18,9 +18,11 @@ from pyspark.sql import functions as F
 from solvent.evaluation import intervals
 from solvent.evaluation.intervals import Interval
 from solvent.evaluation.memberships import by_membership, quoted, slice_values
-from solvent.evaluation.result import Measurement
+from solvent.evaluation.result import ALL, CalibrationBin, Measurement
 
 BLOCKS = 32
+# The calibration curve has so many bins, made of strips of equal width.
+BINS, STRIPS = 20, 512
 SUMS = ("errors", "absolute", "squares", "labels", "label_squares")
 # Sums of up to 10^20, exact to 10^-18; a larger one fails under ANSI mode and never wraps.
 TERM = "DECIMAL(38, 18)"
@@ -66,6 +68,8 @@ def regression_sums(scored: DataFrame, slices: Sequence[str], block: Column) -> 
         F.count(F.lit(1)).alias("n"),
         F.sum(bad_label.cast("int")).alias("invalid_labels"),
         F.sum(bad_score.cast("int")).alias("invalid_scores"),
+        F.min(prediction).alias("least"),
+        F.max(prediction).alias("greatest"),
         *(F.sum(F.when(good, term).cast(TERM)).alias(name) for name, term in terms.items()),
     )
 
@@ -179,3 +183,47 @@ def measured(
             n = total(sums).n
             found.append(Measurement(name, value_of, metric, value, interval.low, interval.high, n, interval.method))
     return found
+
+
+def span_of(cells: Sequence[Any]) -> tuple[float, float]:
+    """The least and the greatest prediction of all rows."""
+    everything = [row for row in cells if row["slice"] == ALL]
+    return min(row["least"] for row in everything), max(row["greatest"] for row in everything)
+
+
+def strip_sums(scored: DataFrame, span: tuple[float, float]) -> DataFrame:
+    """Sums per strip of equal width of the predictions' span; scored as in `regression_sums`, all of it finite."""
+    least, greatest = span
+    prediction, label = F.col("prediction").cast("double"), F.col("label").cast("double")
+    # Where all predictions are equal, they are in the first strip.
+    share = (prediction - F.lit(least)) / F.lit((greatest - least) or 1.0)
+    strip = F.least(F.floor(share * F.lit(float(STRIPS))), F.lit(STRIPS - 1)).cast("int")
+    terms = {"predictions": prediction, "labels": label, "label_squares": label * label}
+    return scored.groupBy(strip.alias("strip")).agg(
+        F.count(F.lit(1)).alias("n"), *(F.sum(term.cast(TERM)).alias(name) for name, term in terms.items())
+    )
+
+
+def calibration_bins(strips: Sequence[Any], span: tuple[float, float], confidence: float) -> tuple[CalibrationBin, ...]:
+    """Strips put together, from the lowest prediction to the highest, to bins of about as many rows each."""
+    enough = sum(row["n"] for row in strips) / BINS
+    bins: list[list[Any]] = []
+    for row in sorted(strips, key=lambda row: row["strip"]):
+        if not bins or sum(one["n"] for one in bins[-1]) >= enough:
+            bins.append([])
+        bins[-1].append(row)
+    return tuple(calibration_bin(one, span, confidence) for one in bins)
+
+
+def calibration_bin(strips: Sequence[Any], span: tuple[float, float], confidence: float) -> CalibrationBin:
+    """One bin of the calibration curve."""
+    n = sum(row["n"] for row in strips)
+    predictions, labels, squares = (
+        sum((row[name] for row in strips), Decimal(0)) for name in ("predictions", "labels", "label_squares")
+    )
+    mean = float(labels / n)
+    variance = float(squares - labels**2 / n) / (n - 1) if n > 1 else 0.0
+    interval = intervals.student_t(mean, variance, n, confidence)
+    width = (span[1] - span[0]) / STRIPS
+    lower, upper = (span[0] + edge * width for edge in (strips[0]["strip"], strips[-1]["strip"] + 1))
+    return CalibrationBin(lower, upper, float(predictions / n), mean, interval.low, interval.high, n)

@@ -45,12 +45,12 @@ class ThresholdPoint:
 
 @dataclass(frozen=True)
 class CalibrationBin:
-    """Rows whose prediction is in [lower, upper): what was promised and what was seen."""
+    """Rows whose prediction is in [lower, upper): what was promised, and the mean label seen, with its limits; for 0 and 1 it is a rate."""
 
     lower: float
     upper: float
     mean_prediction: float
-    observed_rate: float
+    observed: float
     low: float | None
     high: float | None
     n: int
@@ -68,12 +68,13 @@ class HistogramBin:
 
 @dataclass(frozen=True)
 class Curves:
-    """The curves of all rows; empty for a regression.
+    """The curves of all rows; a regression has only that of calibration.
 
     Attributes:
         roc: From (0, 0) to (1, 1); exact points of the empirical curve, thinned. Empty with one class.
         precision_recall: The same thresholds from the highest to the lowest. Empty without a positive.
-        calibration: One entry per non-empty bin of equal width, with Wilson limits of the observed rate.
+        calibration: One entry per non-empty bin: of equal width with Wilson limits; for a regression, of about as many rows each with
+            Student's.
         histogram: Bins of equal width over [0, 1], including empty ones.
     """
 

@@ -55,7 +55,7 @@ CURVE_COLUMNS = (
     Column("precision_recall", f"ARRAY<{POINT}>"),
     Column(
         "calibration",
-        "ARRAY<STRUCT<lower:DOUBLE,upper:DOUBLE,mean_prediction:DOUBLE,observed_rate:DOUBLE,low:DOUBLE,high:DOUBLE,n:BIGINT>>",
+        "ARRAY<STRUCT<lower:DOUBLE,upper:DOUBLE,mean_prediction:DOUBLE,observed:DOUBLE,low:DOUBLE,high:DOUBLE,n:BIGINT>>",
     ),
     Column("histogram", "ARRAY<STRUCT<lower:DOUBLE,upper:DOUBLE,positives:BIGINT,negatives:BIGINT>>"),
 )
@@ -137,7 +137,7 @@ def append_evaluation(warehouse: Warehouse, subject: Subject, measures: Measures
         [(point.threshold, *rates(point)) for point in curves.roc],
         [(point.threshold, *rates(point)) for point in curves.precision_recall],
         [
-            (one.lower, one.upper, one.mean_prediction, one.observed_rate, one.low, one.high, one.n)
+            (one.lower, one.upper, one.mean_prediction, one.observed, one.low, one.high, one.n)
             for one in curves.calibration
         ],
         [(one.lower, one.upper, one.positives, one.negatives) for one in curves.histogram],

@@ -157,9 +157,9 @@ def calibration(axes: Any, comparison: Comparison) -> None:
     axes.plot([0, 1], [0, 1], color=PALE_GREY, linewidth=1)
     for found, name, colour in zip(comparison.evaluations, comparison.names, COLOURS, strict=True):
         bins = [one for one in found.curves.calibration if one.n >= FEWEST]
-        promised, seen = [one.mean_prediction for one in bins], [one.observed_rate for one in bins]
-        lows = [one.observed_rate if one.low is None else one.low for one in bins]
-        highs = [one.observed_rate if one.high is None else one.high for one in bins]
+        promised, seen = [one.mean_prediction for one in bins], [one.observed for one in bins]
+        lows = [one.observed if one.low is None else one.low for one in bins]
+        highs = [one.observed if one.high is None else one.high for one in bins]
         axes.vlines(promised, lows, highs, color=colour, alpha=0.5, linewidth=1.2)
         axes.plot(promised, seen, "o-", color=colour, markersize=3.6, linewidth=1.2, label=name)
     axes.set_title("Observed rate by prediction")

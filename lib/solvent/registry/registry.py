@@ -226,11 +226,16 @@ class Registry:
         Raises:
             IntegrityError: If its text was changed.
         """
-        with reachable(self.settings.tracking_uri):
+        # MLflow leaves what it downloads in a folder of its own, unless it is given one.
+        with tempfile.TemporaryDirectory(prefix="solvent-") as folder, reachable(self.settings.tracking_uri):
             path = mlflow.artifacts.download_artifacts(
-                run_id=version.run_id, artifact_path=MANIFEST_FILE, tracking_uri=self.settings.tracking_uri
+                run_id=version.run_id,
+                artifact_path=MANIFEST_FILE,
+                dst_path=folder,
+                tracking_uri=self.settings.tracking_uri,
             )
-        return parse_manifest(Path(path).read_text(encoding="utf-8"), version.manifest_digest, str(version))
+            text = Path(path).read_text(encoding="utf-8")
+        return parse_manifest(text, version.manifest_digest, str(version))
 
     def stored_digest(self, source: str) -> str:
         """The digest of a stored model, from its files."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ from solvent.evaluation.result import CalibrationBin, HistogramBin, ThresholdPoi
 
 WIDTH, HEIGHT = 340, 300
 LEFT, RIGHT, TOP, BOTTOM = 44, 12, 12, 40
-TICKS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+MOST_TICKS = 7
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,32 @@ class Series:
     role: str
     name: str
     points: Sequence[tuple[float, float]]
+
+
+@dataclass(frozen=True)
+class Span:
+    """The values that an axis shows, and those at which it has ticks."""
+
+    low: float
+    high: float
+    ticks: Sequence[float]
+
+    @classmethod
+    def over(cls, values: Sequence[float]) -> Span:
+        """The span of values, with ticks at round numbers."""
+        low, high = min(values), max(values)
+        rough = (high - low) / (MOST_TICKS - 1) or 1.0
+        unit = 10.0 ** math.floor(math.log10(rough))
+        step = next(unit * times for times in (1, 2, 5, 10) if unit * times >= rough)
+        first, last = math.ceil(low / step), math.floor(high / step)
+        return cls(low, high, [number * step for number in range(first, last + 1)])
+
+    def share(self, value: float) -> float:
+        """Where a value is, between 0 and 1."""
+        return (value - self.low) / ((self.high - self.low) or 1.0)
+
+
+UNIT = Span(0.0, 1.0, (0.0, 0.2, 0.4, 0.6, 0.8, 1.0))
 
 
 def across(x: float) -> float:
@@ -33,12 +60,12 @@ def up(y: float) -> float:
     return HEIGHT - BOTTOM - y * (HEIGHT - TOP - BOTTOM)
 
 
-def frame(title: str, x_label: str, y_label: str, body: str, ticks: str) -> Markup:
-    """A chart's axes around its body."""
+def frame(title: str, x_label: str, y_label: str, body: str, ticks: str, span: Span = UNIT) -> Markup:
+    """A chart's axes around its body; a grid, and the ticks of the x axis, at those of a span."""
     lines = "".join(
-        f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{up(t):.1f}" y2="{up(t):.1f}"/>'
-        f'<text class="tick" x="{across(t):.1f}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle">{t:.1f}</text>'
-        for t in TICKS
+        f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{up(at):.1f}" y2="{up(at):.1f}"/>'
+        f'<text class="tick" x="{across(at):.1f}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle">{tick:g}</text>'
+        for at, tick in ((span.share(tick), tick) for tick in span.ticks)
     )
     return Markup(  # noqa: S704 (every text in it is escaped)
         f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}">'
@@ -50,10 +77,11 @@ def frame(title: str, x_label: str, y_label: str, body: str, ticks: str) -> Mark
     )
 
 
-def unit_ticks() -> str:
-    """Ticks of a y axis from 0 to 1."""
+def y_ticks(span: Span = UNIT) -> str:
+    """Ticks of a y axis."""
     return "".join(
-        f'<text class="tick" x="{LEFT - 6}" y="{up(t) + 4:.1f}" text-anchor="end">{t:.1f}</text>' for t in TICKS
+        f'<text class="tick" x="{LEFT - 6}" y="{up(span.share(tick)) + 4:.1f}" text-anchor="end">{tick:g}</text>'
+        for tick in span.ticks
     )
 
 
@@ -71,7 +99,7 @@ def roc_chart(roles: Sequence[tuple[str, str, Sequence[ThresholdPoint]]]) -> Mar
     ]
     diagonal = f'<line class="chance" x1="{across(0)}" y1="{up(0)}" x2="{across(1)}" y2="{up(1)}"/>'
     body = diagonal + "".join(path(one) for one in reversed(series))
-    return frame("ROC curve", "False positive rate", "True positive rate", body, unit_ticks())
+    return frame("ROC curve", "False positive rate", "True positive rate", body, y_ticks())
 
 
 def precision_recall_chart(
@@ -89,27 +117,35 @@ def precision_recall_chart(
         level = f"{up(positive_rate):.1f}"
         chance = f'<line class="chance" x1="{across(0)}" y1="{level}" x2="{across(1)}" y2="{level}"/>'
     body = chance + "".join(path(one) for one in reversed(series))
-    return frame("Precision-recall curve", "Recall", "Precision", body, unit_ticks())
+    return frame("Precision-recall curve", "Recall", "Precision", body, y_ticks())
 
 
-def calibration_chart(roles: Sequence[tuple[str, str, Sequence[CalibrationBin]]]) -> Markup:
-    """Observed rate against mean prediction by bin; Wilson limits for the first model."""
+def calibration_chart(roles: Sequence[tuple[str, str, Sequence[CalibrationBin]]], binary: bool = True) -> Markup:
+    """Mean label against mean prediction by bin, both axes alike; the limits for the first model."""
+    span = UNIT if binary else Span.over([value for _, _, bins in roles for one in bins for value in shown(one)])
     body = f'<line class="chance" x1="{across(0)}" y1="{up(0)}" x2="{across(1)}" y2="{up(1)}"/>'
     for order, (role, name, bins) in reversed(list(enumerate(roles))):
+        points = [(span.share(one.mean_prediction), span.share(one.observed)) for one in bins]
         if order == 0:
             body += "".join(
-                f'<line class="whisker {role}" x1="{across(one.mean_prediction):.1f}" x2="{across(one.mean_prediction):.1f}" '
-                f'y1="{up(one.low):.1f}" y2="{up(one.high):.1f}"/>'
-                for one in bins
+                f'<line class="whisker {role}" x1="{across(x):.1f}" x2="{across(x):.1f}" '
+                f'y1="{up(span.share(one.low)):.1f}" y2="{up(span.share(one.high)):.1f}"/>'
+                for (x, _), one in zip(points, bins, strict=True)
                 if one.low is not None and one.high is not None
             )
-        body += path(Series(role, name, [(one.mean_prediction, one.observed_rate) for one in bins]))
+        body += path(Series(role, name, points))
         body += "".join(
-            f'<circle class="dot {role}" cx="{across(one.mean_prediction):.1f}" cy="{up(one.observed_rate):.1f}" r="2.6">'
-            f"<title>{escape(name)}: predicted {one.mean_prediction:.3f}, observed {one.observed_rate:.3f}, {one.n:,} rows</title></circle>"
-            for one in bins
+            f'<circle class="dot {role}" cx="{across(x):.1f}" cy="{up(y):.1f}" r="2.6">'
+            f"<title>{escape(name)}: predicted {one.mean_prediction:.4g}, observed {one.observed:.4g}, {one.n:,} rows</title></circle>"
+            for (x, y), one in zip(points, bins, strict=True)
         )
-    return frame("Calibration curve", "Mean prediction", "Observed rate", body, unit_ticks())
+    observed = "Observed rate" if binary else "Mean label"
+    return frame("Calibration curve", "Mean prediction", observed, body, y_ticks(span), span)
+
+
+def shown(one: CalibrationBin) -> list[float]:
+    """The values of a bin that must be within the axes."""
+    return [value for value in (one.mean_prediction, one.observed, one.low, one.high) if value is not None]
 
 
 def histogram_chart(bins: Sequence[HistogramBin]) -> Markup:

@@ -97,6 +97,7 @@ def model_page(page: ModelPage) -> str:
         manifest=page.manifest,
         headline=headline,
         cards=[page.evaluations[CHALLENGER].measurement(name) for name in page.metrics],
+        binary=is_binary(page),
         curves=curves(page),
         candidates=candidates(page.manifest.search),
         slices=slice_rows(page.evaluations[CHALLENGER], headline, beside),
@@ -133,15 +134,28 @@ def style(templates: Environment) -> Markup:
     return Markup(sheet)  # noqa: S704 (our own)
 
 
+def is_binary(page: ModelPage) -> bool:
+    """Whether the model predicts probabilities; only they are told by class."""
+    return bool(page.evaluations[CHALLENGER].curves.histogram)
+
+
 def curves(page: ModelPage) -> list[tuple[str, Markup, str]]:
-    """Title, picture and caption of each chart; none for a regression."""
+    """Title, picture and caption of each chart."""
     found = {
         role: page.evaluations[role].curves for role in (CHALLENGER, CHAMPION, BASELINE) if role in page.evaluations
     }
-    if not found[CHALLENGER].histogram:
-        return []
-    rate = page.evaluations[CHALLENGER].measurement("positive_rate").value if "positive_rate" in page.metrics else None
     names = page.names
+    calibration = [(role, names[role], one.calibration) for role, one in found.items()]
+    if not is_binary(page):
+        return [
+            (
+                "Calibration",
+                charts.calibration_chart(calibration, binary=False),
+                "Bins of about as many rows each, with Student's limits for this model; on the dashed line, what is predicted is what "
+                "happens on average.",
+            )
+        ]
+    rate = page.evaluations[CHALLENGER].measurement("positive_rate").value if "positive_rate" in page.metrics else None
     return [
         (
             "ROC",
@@ -157,7 +171,7 @@ def curves(page: ModelPage) -> list[tuple[str, Markup, str]]:
         ),
         (
             "Calibration",
-            charts.calibration_chart([(role, names[role], one.calibration) for role, one in found.items()]),
+            charts.calibration_chart(calibration),
             "Bins of equal width, with Wilson limits for this model; on the dashed line, what is predicted is what happens.",
         ),
         (
