@@ -21,6 +21,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from solvent.config.environment import load_environment
+from solvent.config.model import Measures
 from solvent.evaluation import Evaluation, evaluate
 from solvent.session import session
 
@@ -47,7 +48,7 @@ def scored_rows(spark: SparkSession) -> DataFrame:
 
 def one_pass(rows: DataFrame) -> Evaluation:
     """All metrics and slices."""
-    return evaluate(rows, kind="binary", metrics=METRICS, slices=["slice"], key=["id"], threshold=0.5)
+    return evaluate(rows, "binary", Measures(metrics=METRICS, slices=("slice",)), ["id"])
 
 
 def evaluators(rows: DataFrame) -> dict[str, float]:

@@ -29,7 +29,7 @@ from solvent.monitoring.monitor import labels_of
 from solvent.pipeline import Run, Settings, write_page
 from solvent.registry import CHAMPION
 from solvent.report.replay import Mark, ReplayPage, Versus, Way, replay_page
-from solvent.session import freed, kept
+from solvent.session import kept
 from solvent.tables.warehouse import Warehouse
 
 NEVER, POLICY, MONTHLY = "never", "policy", "monthly"
@@ -231,28 +231,17 @@ def labelled_predictions(run: Run, reigns: Sequence[Reign]) -> DataFrame:
 
 def by_week(run: Run, labelled: DataFrame) -> Evaluation:
     """The metrics of every week (from Monday, UTC) as values of a slice, and of all weeks together."""
-    measures = run.project.evaluation
-    week = F.date_format(F.date_trunc("week", "prediction_time"), "yyyy-MM-dd")
-    return evaluate(
-        labelled.withColumn(WEEK, week),
-        kind=run.project.model.kind,
-        metrics=measures.metrics,
-        slices=[WEEK],
-        key=run.project.predicted.key,
-        threshold=measures.threshold,
-        confidence=measures.confidence,
-    )
+    rows = labelled.withColumn(WEEK, F.date_format(F.date_trunc("week", "prediction_time"), "yyyy-MM-dd"))
+    measures = run.project.evaluation.model_copy(update={"slices": (WEEK,)})
+    return evaluate(rows, run.project.model.kind, measures, run.project.predicted.key)
 
 
 def way_of(run: Run, role: str, name: str, reigns: Sequence[Reign]) -> tuple[Way, DaySums]:
     """The metrics of a way of retraining, over all weeks and in each; and its sums by day, to compare it with others."""
     measures = run.project.evaluation
-    labelled = kept(labelled_predictions(run, reigns))
-    try:
+    with kept(labelled_predictions(run, reigns)) as labelled:
         found = by_week(run, labelled).measurements
         sums = day_sums(labelled, kind=run.project.model.kind, threshold=measures.threshold)
-    finally:
-        freed(labelled)
     weeks = {
         metric: [
             (date.fromisoformat(one.slice_value), one) for one in found if (one.slice, one.metric) == (WEEK, metric)

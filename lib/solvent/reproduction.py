@@ -20,7 +20,7 @@ from solvent.features.table import columns_of, content_digest, declared, feature
 from solvent.identity import Commit, Manifest, code_digest, environment_facts, java_of, packages_of
 from solvent.identity.worktree import environment_file, solvent_of, worktree
 from solvent.registry import ModelVersion, Registry
-from solvent.session import SPARK_ERRORS, cause, freed, kept
+from solvent.session import SPARK_ERRORS, cause, kept
 from solvent.tables.sources import Pin, read_source, verified_content
 from solvent.tables.warehouse import Warehouse
 from solvent.training import Inputs, SearchResult, Training, fit, score_holdout, searched
@@ -72,8 +72,7 @@ def reproduce(
     if not all(finding.identical for finding in inputs):
         return
     training = training_again(warehouse, project, pins, manifest, here)
-    rows = kept(training.rows)
-    try:
+    with kept(training.rows) as rows:
         columns = columns_of(project, load_groups(project.features))
         yield compared("features", manifest["features"]["digest"], content_digest(rows, columns))
         if manifest.search is not None:
@@ -81,8 +80,6 @@ def reproduce(
         model = fit(training.train_rows, training.estimator, training.inputs, project.predicted.key)
         yield compared("model", manifest["model_digest"], registry.digest(model))
         yield compared("predictions", manifest["predictions_digest"], score_holdout(training, model).predictions_digest)
-    finally:
-        freed(rows)
 
 
 def compared(part: str, recorded: str, found: str) -> Finding:

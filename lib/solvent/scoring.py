@@ -27,7 +27,7 @@ from solvent.features.profile import append_profile, cell_counts, reference_of
 from solvent.features.table import FeatureBuild, columns_of, declared, featured, predicted_within, read_build
 from solvent.identity import Manifest
 from solvent.registry import ModelVersion, Registry
-from solvent.session import freed, kept
+from solvent.session import kept
 from solvent.tables.digest import contents_of, declarations, row_hash
 from solvent.tables.sources import Pin, read_source
 from solvent.tables.warehouse import Warehouse
@@ -165,9 +165,9 @@ def score(
     scored = predicted(rows, carried=[*dict.fromkeys([*carried, *features])])
     scored = scored.withColumn("features_hash", row_hash(scored, features))
     before = warehouse.read(table).where(scored_by(version, interval.since, interval.until) & (F.col("batch") != name))
-    scored = kept(scored.join(before.select(*key, F.lit(True).alias("_before")), key, "left"))
+    scored = scored.join(before.select(*key, F.lit(True).alias("_before")), key, "left")
     sound, new = scorable(project), F.col("_before").isNull()
-    try:
+    with kept(scored):
         content, (already, unscored) = contents_of(
             scored, [*key, *features], F.count_if(~new), F.count_if(new & ~sound), among=new & sound
         )
@@ -178,8 +178,6 @@ def score(
         warehouse.append(table, mine.select(*(column.name for column in columns)), name)
         describe(warehouse, groups, version, manifest, predicted, made, name)
         digest = content.digest(declarations(scored, [*key, *features]))
-    finally:
-        freed(scored)
     found = ScoreBatch(
         name, version.name, version.version, version.digest, interval.since, interval.until, interval.pins,
         digest, table, warehouse.brought(table, name).version, content.rows, int(str(already)), int(str(unscored)),
@@ -305,10 +303,7 @@ def skew_of(
     again = rows.select(*key, row_hash(rows, [feature.name for feature in declared(groups)]).alias("_again"))
     within = predicted_within(batch.since, batch.until)
     used = warehouse.read(batch.table).where(within & (F.col("batch") == batch.batch))
-    differing = kept(used.join(again, key, "left").where(~F.col("features_hash").eqNullSafe(F.col("_again"))))
-    try:
+    with kept(used.join(again, key, "left").where(~F.col("features_hash").eqNullSafe(F.col("_again")))) as differing:
         examples = differing.orderBy(*key).limit(most).select(*key, F.col("_again").isNotNull().alias("_found"))
         skewed = [Skew(batch.batch, tuple(row[:-1]), row[-1]) for row in examples.collect()]
         return (differing.count() if len(skewed) == most else len(skewed)), skewed
-    finally:
-        freed(differing)

@@ -6,8 +6,9 @@ import atexit
 import logging
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -117,23 +118,20 @@ def at_once(step: Callable[[Thing], Result], things: Sequence[Thing]) -> list[Re
         return list(pool.map(step, things))
 
 
-def kept(frame: DataFrame) -> DataFrame:
-    """A frame that is read more than once, computed once; where the platform keeps none, it is computed each time."""
+@contextmanager
+def kept(frame: DataFrame) -> Iterator[DataFrame]:
+    """A frame that is read more than once, computed once within; where the platform keeps none, it is computed each time."""
     try:
-        return frame.persist()
+        frame.persist()
     except PySparkException as error:
         if KEEPS_NONE not in str(error):
             raise
-        return frame
-
-
-def freed(frame: DataFrame) -> None:
-    """Gives back what a kept frame takes."""
+        yield frame
+        return
     try:
+        yield frame
+    finally:
         frame.unpersist()
-    except PySparkException as error:
-        if KEEPS_NONE not in str(error):
-            raise
 
 
 def cause(error: Exception) -> str:

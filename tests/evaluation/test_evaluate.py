@@ -14,16 +14,18 @@ from pyspark.sql import functions as F
 from scipy import stats
 from sklearn import metrics as sk
 
+from solvent.config.model import Measures
 from solvent.errors import EvaluationError
-from solvent.evaluation import BINARY_METRICS, REGRESSION_METRICS, Evaluation, evaluate, regression
+from solvent.evaluation import BINARY_METRICS, REGRESSION_METRICS, Evaluation, evaluate, measure, regression
 from solvent.evaluation.binary import MOST_POINTS
 
 THRESHOLD = 0.35
+RMSE = Measures(metrics=("rmse",))
 
 
 def binary(spark: SparkSession, rows: pd.DataFrame, slices=(), partitions=3) -> Evaluation:
     frame = spark.createDataFrame(rows).repartition(partitions)
-    return evaluate(frame, kind="binary", metrics=BINARY_METRICS, slices=slices, key=["id"], threshold=THRESHOLD)
+    return evaluate(frame, "binary", Measures(metrics=BINARY_METRICS, slices=slices, threshold=THRESHOLD), ["id"])
 
 
 def expected_binary(rows: pd.DataFrame) -> dict[str, float | None]:
@@ -153,15 +155,10 @@ def test_regression_equals_scikit_learn(spark: SparkSession) -> None:
     )
     rows["label"] = np.round(rows["prediction"] + rng.normal(2, 25, 2000))
     frame = spark.createDataFrame(rows)
-    found = evaluate(frame, kind="regression", metrics=REGRESSION_METRICS, slices=["where"], key=["id"])
-    again = evaluate(
-        frame.orderBy(F.rand(1)).repartition(5),
-        kind="regression",
-        metrics=REGRESSION_METRICS,
-        slices=["where"],
-        key=["id"],
-    )
-    assert found == again
+    measures = Measures(metrics=REGRESSION_METRICS, slices=("where",))
+    found = evaluate(frame, "regression", measures, ["id"])
+    assert found == evaluate(frame.orderBy(F.rand(1)).repartition(5), "regression", measures, ["id"])
+    assert found.measurements == measure(frame, "regression", measures, ["id"])
     parts = [("all", "all", rows), *(("where", value, part) for value, part in rows.groupby("where"))]
     for slice, value, part in parts:
         label, prediction = part["label"], part["prediction"]
@@ -184,7 +181,7 @@ def test_bins_of_a_regression_have_as_many_rows_each_and_their_means(spark: Spar
     prediction = scale * rng.lognormal(0, 0.5, 4000)
     label = prediction + scale * rng.normal(0, 1, 4000)
     rows = pd.DataFrame({"id": range(4000), "prediction": prediction, "label": label}).sort_values("prediction")
-    found = evaluate(spark.createDataFrame(rows), kind="regression", metrics=["rmse"], key=["id"]).curves.calibration
+    found = evaluate(spark.createDataFrame(rows), "regression", RMSE, ["id"]).curves.calibration
     assert 15 <= len(found) <= regression.BINS
     assert sum(one.n for one in found) == len(rows)
     assert all(one.n >= len(rows) / regression.BINS for one in found[:-1])
@@ -206,13 +203,13 @@ def test_bins_of_a_regression_have_as_many_rows_each_and_their_means(spark: Spar
 
 def test_equal_predictions_are_one_bin(spark: SparkSession) -> None:
     frame = spark.createDataFrame([(1, 2.0, 3.0), (2, 4.0, 3.0)], "id INT, label DOUBLE, prediction DOUBLE")
-    (found,) = evaluate(frame, kind="regression", metrics=["rmse"], key=["id"]).curves.calibration
+    (found,) = evaluate(frame, "regression", RMSE, ["id"]).curves.calibration
     assert (found.lower, found.upper, found.mean_prediction, found.observed, found.n) == (3.0, 3.0, 3.0, 3.0, 2)
 
 
 def test_equal_labels_have_no_r2(spark: SparkSession) -> None:
     frame = spark.createDataFrame([(1, 2.0, 3.0), (2, 2.0, 1.0)], "id INT, label DOUBLE, prediction DOUBLE")
-    found = evaluate(frame, kind="regression", metrics=["r2"], key=["id"]).measurement("r2")
+    found = evaluate(frame, "regression", Measures(metrics=("r2",)), ["id"]).measurement("r2")
     assert (found.value, found.method) == (None, "undefined: all labels are equal")
 
 
@@ -229,15 +226,16 @@ def test_equal_labels_have_no_r2(spark: SparkSession) -> None:
 )
 def test_what_cannot_be_measured_is_refused(spark: SparkSession, kind: str, row: tuple, says: str) -> None:
     frame = spark.createDataFrame([row, (2, 1.0, 0.7)], "id INT, label DOUBLE, prediction DOUBLE")
-    metrics = ["auc"] if kind == "binary" else ["rmse"]
+    measures = Measures(metrics=("auc" if kind == "binary" else "rmse",))
     with pytest.raises(EvaluationError, match=says):
-        evaluate(frame, kind=kind, metrics=metrics, key=["id"])
+        evaluate(frame, kind, measures, ["id"])
 
 
 def test_no_rows_and_unknown_metrics_are_refused(spark: SparkSession) -> None:
     frame = spark.createDataFrame([], "id INT, label DOUBLE, prediction DOUBLE")
     for kind, metric in (("binary", "auc"), ("regression", "rmse")):
         with pytest.raises(EvaluationError, match="there are no rows"):
-            evaluate(frame, kind=kind, metrics=[metric], key=["id"])
+            evaluate(frame, kind, Measures(metrics=(metric,)), ["id"])
+        assert measure(frame, kind, Measures(metrics=(metric,)), ["id"]) == []
     with pytest.raises(EvaluationError, match="'logloss' does not exist for binary labels; did you mean 'log_loss'"):
-        evaluate(frame, kind="binary", metrics=["logloss"], key=["id"])
+        evaluate(frame, "binary", Measures(metrics=("logloss",)), ["id"])

@@ -11,6 +11,7 @@ import pytest
 from pyspark.sql import SparkSession
 from sklearn import metrics as sk
 
+from solvent.config.model import Measures
 from solvent.errors import EvaluationError
 from solvent.evaluation import BINARY_METRICS, REGRESSION_METRICS, DaySums, day_sums, evaluate, lead
 from solvent.evaluation.clustered import Placements, bootstrap_t, obuchowski_variance
@@ -176,9 +177,8 @@ def test_the_chain_that_carries_days_sums_what_the_evaluation_sums(
     spark: SparkSession, rows: pd.DataFrame, both: tuple[DaySums, DaySums]
 ) -> None:
     frame = spark.createDataFrame(rows.rename(columns={"ours": "prediction"}))
-    found = evaluate(
-        frame, kind="binary", metrics=BINARY_METRICS, slices=["where"], key=["prediction_time"], threshold=THRESHOLD
-    )
+    measures = Measures(metrics=BINARY_METRICS, slices=("where",), threshold=THRESHOLD)
+    found = evaluate(frame, "binary", measures, ["prediction_time"])
     for slice, value, _ in parts(rows):
         sums = {name: math.fsum(one) for name, one in both[0].parts[slice, value].sums.items()}
         auc = found.measurement("auc", slice, value).value

@@ -9,7 +9,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from solvent.config.model import Project, load_project
+from solvent.config.model import Measures, Project, load_project
 from solvent.evaluation import evaluate
 from solvent.features import build, load_groups, truncation_proof
 from solvent.features.table import labelled_rows, read_build
@@ -118,7 +118,7 @@ def test_the_forecast_is_better_than_yesterday_and_than_what_is_usual(
     rows = read_build(run.warehouse, run.build).where(F.col("prediction_time") >= F.lit(training.windows.holdout_start))
     for guess in ("max_yesterday", "normal_max"):
         guessed = rows.withColumn("prediction", F.col(guess))
-        found = evaluate(guessed, kind="regression", metrics=["rmse"], key=["date"]).measurement("rmse")
+        found = evaluate(guessed, "regression", Measures(metrics=("rmse",)), ["date"]).measurement("rmse")
         print(guess, found)
         assert model.n == found.n == 365
         assert found.low is not None

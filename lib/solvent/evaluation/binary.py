@@ -203,9 +203,10 @@ def measured(tallied: Mapping[tuple[str, str], Tally], metrics: Sequence[str], c
     return found
 
 
-def curves(cells: Sequence[Any], tally: Tally, confidence: float) -> Curves:
+def curves(cells: Sequence[Any], confidence: float) -> Curves:
     """The curves of all rows, from the cells of "all", one for each bucket of the score."""
-    everything = sorted((row for row in cells if row["slice"] == ALL), key=lambda row: -row["cell"])
+    everything = sorted(cells, key=lambda row: -row["cell"])
+    tally = tallies(cells)[ALL, ALL]
     points = threshold_points(everything, tally.all.count("positives"), tally.all.count("negatives"))
     two_classes = tally.all.count("positives") > 0 and tally.all.count("negatives") > 0
     return Curves(

@@ -7,6 +7,7 @@ from typing import Any
 
 from pyspark.sql import DataFrame
 
+from solvent.config.model import Measures
 from solvent.errors import EvaluationError
 from solvent.evaluation import binary, regression
 from solvent.evaluation.metrics import Kind, require_known
@@ -14,26 +15,15 @@ from solvent.evaluation.result import ALL, Curves, Evaluation, Measurement
 from solvent.evaluation.tallies import binary_sums
 
 
-def evaluate(
-    scored: DataFrame,
-    *,
-    kind: Kind,
-    metrics: Sequence[str],
-    slices: Sequence[str] = (),
-    key: Sequence[str],
-    threshold: float = 0.5,
-    confidence: float = 0.95,
-) -> Evaluation:
+def evaluate(scored: DataFrame, kind: Kind, measures: Measures, key: Sequence[str]) -> Evaluation:
     """Measures predictions against labels, overall and for every value of every slice column.
 
     Args:
         scored: The key; the slice columns; label: 0 or 1, or a number; prediction: the probability of 1, or a number.
         kind: "binary" or "regression".
-        metrics: Of BINARY_METRICS or REGRESSION_METRICS.
-        slices: Columns whose values name the subsets.
+        measures: Metrics, of BINARY_METRICS or REGRESSION_METRICS; slices: columns whose values name the subsets; threshold: predictions
+            at or above it count as positive; confidence: of the intervals.
         key: Columns that name a row.
-        threshold: Predictions at or above it count as positive.
-        confidence: Of the intervals.
 
     Returns:
         Each metric on each slice value with its interval, and the curves of all rows; the same, bit for bit, for any order and
@@ -42,40 +32,60 @@ def evaluate(
     Raises:
         EvaluationError: If there is no row, a metric does not exist, or a label or prediction is missing or out of range.
     """
-    require_known(kind, metrics)
-    if kind == "binary":
-        cells = binary_sums(scored, slices, threshold).collect()
-    else:
-        cells = regression.regression_sums(scored, slices, regression.block_of(key)).collect()
-    require_valid(cells, kind)
-    if kind == "regression":
-        measured = regression.measured(regression.blocks_of(cells), metrics, confidence)
-        # Where bins are is known only now that all predictions were seen.
-        span = regression.span_of(cells)
-        strips = regression.strip_sums(scored, span).collect()
-        return Evaluation(ordered(measured), Curves(calibration=regression.calibration_bins(strips, span, confidence)))
-    tallied = binary.tallies(cells)
-    found = binary.curves(cells, tallied[ALL, ALL], confidence)
-    return Evaluation(ordered(binary.measured(tallied, metrics, confidence)), found)
-
-
-def require_valid(cells: Sequence[Any], kind: Kind) -> None:
-    """Refuses predictions and labels that cannot be measured."""
-    everything = [row for row in cells if row["slice"] == ALL]
-    if not everything:
+    cells = valid_cells(scored, kind, measures, key)
+    if not cells:
         raise EvaluationError(
             "there are no rows with a label to evaluate on; choose a later as-of, or a longer holdout"
         )
-    if kind == "regression":
-        labels, scores = (sum(row[name] for row in everything) for name in ("invalid_labels", "invalid_scores"))
+    return Evaluation(measured(cells, kind, measures), curves(scored, cells, kind, measures.confidence))
+
+
+def measure(scored: DataFrame, kind: Kind, measures: Measures, key: Sequence[str]) -> list[Measurement]:
+    """The measurements of `evaluate` without curves, always in one pass; none if there are no rows."""
+    return measured(valid_cells(scored, kind, measures, key), kind, measures)
+
+
+def valid_cells(scored: DataFrame, kind: Kind, measures: Measures, key: Sequence[str]) -> Sequence[Any]:
+    """The collected sums that metrics are made of.
+
+    Raises:
+        EvaluationError: If a metric does not exist, or predictions or labels cannot be measured.
+    """
+    require_known(kind, measures.metrics)
+    if kind == "binary":
+        cells = binary_sums(scored, measures.slices, measures.threshold).collect()
     else:
-        # Each cell carries the invalid rows of its bucket, and all invalid scores are in bucket 0.
-        labels, scores = (sum(row[name] for row in everything) for name in ("invalid_labels", "invalid_scores"))
+        cells = regression.regression_sums(scored, measures.slices, regression.block_of(key)).collect()
+    # Each cell of a binary model carries the invalid rows of its bucket, and all invalid scores are in bucket 0.
+    labels, scores = (sum(row[name] for row in of_all(cells)) for name in ("invalid_labels", "invalid_scores"))
     label, score = ("0 or 1", "a probability") if kind == "binary" else ("a finite number", "a finite number")
     if labels:
         raise EvaluationError(f"{labels} rows have a label that is not {label}; leave rows without a label out")
     if scores:
         raise EvaluationError(f"{scores} rows have a prediction that is not {score}")
+    return cells
+
+
+def of_all(cells: Sequence[Any]) -> list[Any]:
+    """The cells that count all rows, and not those of a slice value."""
+    return [row for row in cells if row["slice"] == ALL]
+
+
+def measured(cells: Sequence[Any], kind: Kind, measures: Measures) -> list[Measurement]:
+    """Every metric on every slice value, ordered."""
+    if kind == "binary":
+        return ordered(binary.measured(binary.tallies(cells), measures.metrics, measures.confidence))
+    return ordered(regression.measured(regression.blocks_of(cells), measures.metrics, measures.confidence))
+
+
+def curves(scored: DataFrame, cells: Sequence[Any], kind: Kind, confidence: float) -> Curves:
+    """The curves of all rows."""
+    if kind == "binary":
+        return binary.curves(of_all(cells), confidence)
+    # Where the bins of a regression are is known only now that all predictions were seen.
+    span = regression.span_of(of_all(cells))
+    strips = regression.strip_sums(scored, span).collect()
+    return Curves(calibration=regression.calibration_bins(strips, span, confidence))
 
 
 def ordered(measurements: list[Measurement]) -> list[Measurement]:

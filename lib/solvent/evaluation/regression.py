@@ -18,7 +18,7 @@ from pyspark.sql import functions as F
 from solvent.evaluation import intervals
 from solvent.evaluation.intervals import Interval
 from solvent.evaluation.memberships import by_membership, quoted, slice_values
-from solvent.evaluation.result import ALL, CalibrationBin, Measurement
+from solvent.evaluation.result import CalibrationBin, Measurement
 
 BLOCKS = 32
 # The calibration curve has so many bins, made of strips of equal width.
@@ -186,9 +186,8 @@ def measured(
 
 
 def span_of(cells: Sequence[Any]) -> tuple[float, float]:
-    """The least and the greatest prediction of all rows."""
-    everything = [row for row in cells if row["slice"] == ALL]
-    return min(row["least"] for row in everything), max(row["greatest"] for row in everything)
+    """The least and the greatest prediction."""
+    return min(row["least"] for row in cells), max(row["greatest"] for row in cells)
 
 
 def strip_sums(scored: DataFrame, span: tuple[float, float]) -> DataFrame:

@@ -18,7 +18,7 @@ from solvent.evaluation.memberships import quoted
 from solvent.evaluation.metrics import DESCRIPTIVE, UNPAIRED
 from solvent.pipeline import Run
 from solvent.registry import ModelVersion
-from solvent.session import freed, kept
+from solvent.session import kept
 from solvent.training import require_inputs
 
 BINS = 40
@@ -65,16 +65,10 @@ def compare(run: Run, before: ModelVersion, after: ModelVersion) -> Comparison:
     require_inputs(before, run.registry.manifest(before), run.trained_before(after).rows.columns)
     key, measures, kind = run.project.predicted.key, run.project.evaluation, run.project.model.kind
     theirs = run.holdout_of(after, before).select(*map(quoted, key), F.col("prediction").alias("_before"))
-    both = kept(run.holdout_of(after).join(theirs, list(key)))
+    both = run.holdout_of(after).join(theirs, list(key))
     ours, rival = both.drop("_before"), both.drop("prediction").withColumnRenamed("_before", "prediction")
-    try:
-        evaluations = [
-            evaluate(
-                scored, kind=kind, metrics=measures.metrics, slices=measures.slices, key=key,
-                threshold=measures.threshold, confidence=measures.confidence,
-            )
-            for scored in (rival, ours)
-        ]  # fmt: skip
+    with kept(both):
+        evaluations = [evaluate(scored, kind, measures, key) for scored in (rival, ours)]
         sums = [day_sums(scored, kind=kind, threshold=measures.threshold) for scored in (rival, ours)]
         paired = [name for name in measures.metrics if name not in {*UNPAIRED, *DESCRIPTIVE}]
         limits = limits_of(both, kind)
@@ -90,8 +84,6 @@ def compare(run: Run, before: ModelVersion, after: ModelVersion) -> Comparison:
             cells=cells_of(both, limits),
             examples=examples_of(both, key),
         )
-    finally:
-        freed(both)
 
 
 def require_unseen(run: Run, before: ModelVersion, after: ModelVersion) -> None:

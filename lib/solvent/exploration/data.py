@@ -21,7 +21,7 @@ from solvent.features import Feature
 from solvent.features.profile import Reference, by_feature, cell_of, drawn_cells
 from solvent.features.table import declared
 from solvent.pipeline import Run
-from solvent.session import freed, kept
+from solvent.session import kept
 from solvent.tables.sources import read_source
 
 
@@ -123,8 +123,7 @@ def profile_of(rows: DataFrame, features: Sequence[Feature], label: str) -> Prof
         features: What to describe.
         label: Its name.
     """
-    rows = kept(rows)
-    try:
+    with kept(rows) as rows:
         cells = drawn_cells(rows, features)
         each = rows.select(
             F.to_date("prediction_time").alias("day"),
@@ -135,8 +134,6 @@ def profile_of(rows: DataFrame, features: Sequence[Feature], label: str) -> Prof
             F.count(F.lit(1)).alias("rows"), F.sum("label").alias("labels")
         )
         counts: pd.DataFrame = sums.toPandas()
-    finally:
-        freed(rows)
     return Profile(features, cells, counts.astype({"day": "datetime64[ns]"}), label)
 
 

@@ -18,7 +18,7 @@ from pyspark.sql import functions as F
 from solvent.config.expressions import Column
 from solvent.evaluation import MISSING
 from solvent.features.group import Feature
-from solvent.session import freed, kept
+from solvent.session import kept
 from solvent.tables.warehouse import Warehouse
 
 REFERENCES = "profile_references"
@@ -84,13 +84,10 @@ def reference_of(
     found = stored_references(warehouse, model_digest)
     if not found:
         warehouse.create(REFERENCES, REFERENCE_COLUMNS)
-        rows = kept(trained_on())
-        try:
+        with kept(trained_on()) as rows:
             drawn = drawn_cells(rows, features)
             totals = cell_counts(rows, drawn, features).groupBy("feature", "cell").agg(F.sum("n").alias("n"))
             counts = totals.collect()
-        finally:
-            freed(rows)
         found_rows: list[tuple[object, ...]] = [
             (
                 *(model_digest, name, list(one.edges), list(one.categories)),

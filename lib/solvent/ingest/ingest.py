@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import reduce
 
@@ -22,7 +23,7 @@ from solvent.config.model import Project, Source
 from solvent.errors import IngestError
 from solvent.ingest.landing import LandingFile, check_heads, landing_files, listing
 from solvent.ingest.rows import judged, raw_rows, sorted_out
-from solvent.session import SPARK_ERRORS, at_once, freed, kept
+from solvent.session import SPARK_ERRORS, at_once, kept
 from solvent.tables.digest import Content, contents_of
 from solvent.tables.sources import BATCH, BATCH_COLUMNS, BATCHES, FILE, source_table
 from solvent.tables.warehouse import Version, Warehouse
@@ -194,15 +195,11 @@ def take_in(warehouse: Warehouse, arrivals: Sequence[Arrival], done: int, noted:
         done: How many batches were complete before.
         noted: How many batches were noted before; None if these are noted already.
     """
-    cached: list[DataFrame] = []
-    try:
+    with ExitStack() as cached:
         sifted = at_once(lambda arrival: sift(warehouse, arrival, cached), arrivals)
         if noted is not None:
             note(warehouse, arrivals, noted)
         versions = at_once(lambda one: stored(warehouse, one), sifted)
-    finally:
-        for rows in cached:
-            freed(rows)
     taken = list(zip(sifted, versions, strict=True))
     ledger = warehouse.frame([entry(*one) for one in taken], BATCH_COLUMNS[:-1]).withColumn(
         "ingested_at", F.current_timestamp()
@@ -221,16 +218,15 @@ def note(warehouse: Warehouse, arrivals: Sequence[Arrival], noted: int) -> None:
     warehouse.append_rows(FILES, notes, FILE_COLUMNS, digest_of([one.batch for one in arrivals]), turn=noted)
 
 
-def sift(warehouse: Warehouse, arrival: Arrival, cached: list[DataFrame]) -> Sifted:
-    """Reads and judges all rows of an arrival, in one pass; what it caches is added to cached."""
+def sift(warehouse: Warehouse, arrival: Arrival, cached: ExitStack) -> Sifted:
+    """Reads and judges all rows of an arrival, in one pass, and keeps them until the end of cached."""
     source = arrival.source
     names = [column.name for column in source.columns]
     earlier = None
     if arrival.sequence > 1:
         earlier = warehouse.read(source_table(arrival.name)).where(F.col(BATCH) != arrival.batch)
     raw = raw_rows(warehouse, source, arrival.folder, arrival.files)
-    rows = kept(sorted_out(judged(raw, source), source, earlier))
-    cached.append(rows)
+    rows = cached.enter_context(kept(sorted_out(judged(raw, source), source, earlier)))
     fates = [F.count_if(F.col("_fate") == fate) for fate in FATES]
     try:
         content, counts = contents_of(rows, names, *fates, among=F.col("_fate") == "accepted")

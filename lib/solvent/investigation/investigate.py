@@ -34,7 +34,7 @@ from solvent.monitoring.drift import concentrations
 from solvent.monitoring.findings import WHOSE
 from solvent.monitoring.monitor import DEVIATION_COLUMNS, deviation_row, performance, stream_of, value_of
 from solvent.registry import ModelVersion
-from solvent.session import freed, kept
+from solvent.session import kept
 from solvent.tables.sources import Pin
 from solvent.tables.warehouse import Warehouse
 
@@ -183,15 +183,13 @@ def look(
     used = [one for one in declared(groups) if one.name in manifest["estimator"]["inputs"]]
     scope, within = scope_of(stream)
     found = rows_around(warehouse, project, groups, version, manifest, holdout, pins, used, span, as_of)
-    rows = kept(found.where(within))
+    rows = found.where(within)
     references = stored_references(warehouse, version.digest)
-    try:
+    with kept(rows):
         parted_by = [*used, Feature(PREDICTION, "double", "What the model predicts")]
         sums = cell_sums(rows, references, parted_by, project.evaluation.slices).collect()
         analysis = analyse(*splits_of(sums), span.change, sources_of(groups), project.model.kind)
         examples = examples_of(rows, project.predicted.key, used, references, analysis, span)
-    finally:
-        freed(rows)
     return Look(scope, analysis, examples, references)
 
 

@@ -31,7 +31,7 @@ from solvent.monitoring.health import Health, append_health
 from solvent.monitoring.labels import MATURED, NEVER, PENDING, with_labels
 from solvent.monitoring.windows import WindowMeasurement, measured_windows
 from solvent.registry import ModelVersion
-from solvent.session import freed, kept
+from solvent.session import kept
 from solvent.tables.sources import Pin, read_source
 from solvent.tables.warehouse import Warehouse
 
@@ -169,14 +169,11 @@ def monitor(
     last = end - project.windows.maturity
     since = measured_until(before, last) - project.monitoring.look_back
     recent = predictions.where(predicted_within(since, end))
-    labelled = kept(with_labels(recent, labels_of(warehouse, project, pins, since, end), key, end))
-    try:
+    with kept(with_labels(recent, labels_of(warehouse, project, pins, since, end), key, end)) as labelled:
         covered = coverage_of(labelled)
         ripe = labelled.where((F.col("label_state") == MATURED) & predicted_within(since, last))
         life = measured_windows(ripe, kind, project.evaluation, key)
         changed = append_changed(warehouse, version, LIFE, as_of, life, before)
-    finally:
-        freed(labelled)
     append_coverage(warehouse, version, as_of, covered)
     drifts = append_drift(warehouse, version, since.date(), as_of, as_of)
     health = append_health(warehouse, project, pins, as_of)

@@ -10,7 +10,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from solvent.config.model import Measures
-from solvent.evaluation import ALL, Measurement, evaluate
+from solvent.evaluation import ALL, Measurement, measure
 from solvent.evaluation.memberships import slice_value
 from solvent.evaluation.metrics import Kind
 
@@ -46,18 +46,8 @@ def measured_windows(
     names = {f"{WINDOW}_{name}": name for name in measures.slices}
     for column, name in names.items():
         rows = rows.withColumn(column, F.concat(F.col(WINDOW), F.lit(SEPARATOR), slice_value(name)))
-    if not rows.limit(1).collect():
-        return []
-    found = evaluate(
-        rows,
-        kind=kind,
-        metrics=measures.metrics,
-        slices=[WINDOW, *names],
-        key=key,
-        threshold=measures.threshold,
-        confidence=measures.confidence,
-    )
-    by_window = [of_window(one, names.get(one.slice, ALL)) for one in found.measurements if one.slice != ALL]
+    found = measure(rows, kind, measures.model_copy(update={"slices": (WINDOW, *names)}), key)
+    by_window = [of_window(one, names.get(one.slice, ALL)) for one in found if one.slice != ALL]
     return sorted(by_window, key=lambda one: (one.window, one.measured.slice != ALL))
 
 

@@ -21,7 +21,7 @@ from pyspark.sql import functions as F
 
 from solvent.config.estimator import Estimator, class_params
 from solvent.errors import TrainingError
-from solvent.session import SPARK_ERRORS, cause, freed, kept
+from solvent.session import SPARK_ERRORS, cause, kept
 from solvent.training.layout import canonical_layout
 
 
@@ -65,18 +65,17 @@ def fit(rows: DataFrame, estimator: Estimator, inputs: Inputs, key: Sequence[str
         TrainingError: If a feature is missing in all rows, a tree has fewer bins than a feature has categories, or the estimator fails.
     """
     trees = "maxBins" in class_params(estimator.type)
-    rows = kept(canonical_layout(rows.select(*key, *inputs.names, "label"), key, estimator.partitions))
+    laid_out = canonical_layout(rows.select(*key, *inputs.names, "label"), key, estimator.partitions)
     try:
-        require_values(rows, inputs)
-        preprocessing = Pipeline(stages=stages(inputs, one_hot=not trees)).fit(rows)
-        learner = configured(estimator)
-        if trees:
-            require_bins(preprocessing, learner)
-        model = learner.fit(preprocessing.transform(rows))
+        with kept(laid_out):
+            require_values(laid_out, inputs)
+            preprocessing = Pipeline(stages=stages(inputs, one_hot=not trees)).fit(laid_out)
+            learner = configured(estimator)
+            if trees:
+                require_bins(preprocessing, learner)
+            model = learner.fit(preprocessing.transform(laid_out))
     except SPARK_ERRORS as error:
         raise TrainingError(f"{estimator.name}: {cause(error)}") from None
-    finally:
-        freed(rows)
     return PipelineModel([*preprocessing.stages, model])
 
 

@@ -21,11 +21,11 @@ from pyspark.sql import functions as F
 
 from solvent.config.base import Frozen
 from solvent.config.estimator import Estimator
-from solvent.config.model import Intervals
+from solvent.config.model import Intervals, Measures
 from solvent.errors import SolventError, TrainingError
-from solvent.evaluation import badness, evaluate
+from solvent.evaluation import badness, measure
 from solvent.evaluation.metrics import SIGNED
-from solvent.session import SPARK_ERRORS, at_once, cause, freed, kept
+from solvent.session import SPARK_ERRORS, at_once, cause, kept
 from solvent.training.fit import Inputs, fit, predict
 
 
@@ -98,27 +98,24 @@ def search(
     if estimator.search is None:
         return None
     metric = estimator.search.decides(estimator.kind)
-    rows = kept(rows.select(*key, *inputs.names, "label", "prediction_time", "label_available_time"))
+    rows = rows.select(*key, *inputs.names, "label", "prediction_time", "label_available_time")
 
     def measured(trial: tuple[dict[str, Any], Fold]) -> float:
         params, fold = trial
         try:
             model = fit(rows.where(fold.fitted), estimator.with_params(params), inputs, key)
             scored = predict(model, rows.where(fold.measured), estimator.kind, [*key, "label"])
-            found = evaluate(scored, kind=estimator.kind, metrics=[metric], key=key, threshold=threshold)
+            (one,) = measure(scored, estimator.kind, Measures(metrics=(metric,), threshold=threshold), key)
         except (SolventError, *SPARK_ERRORS) as error:
             raise TrainingError(f"{fold}, candidate {written(params)}: {cause(error)}") from None
-        one = found.measurement(metric)
         if one.value is None:
             raise TrainingError(f"{fold}, candidate {written(params)}: {metric} is {one.method}")
         return one.value
 
-    try:
+    with kept(rows):
         folds = counted(rows, folds_of(windows, estimator.search.folds), estimator.kind)
         trials = list(product(estimator.search.candidates(), folds))
         values = at_once(measured, trials)
-    finally:
-        freed(rows)
     return decided(metric, folds, [params for params, _ in trials], values)
 
 

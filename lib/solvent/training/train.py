@@ -29,7 +29,7 @@ from solvent.evaluation.table import append_evaluation, find_evaluation
 from solvent.identity import FORMAT, Manifest
 from solvent.registry import ModelVersion, Registry
 from solvent.registry.registry import MANIFEST_FILE
-from solvent.session import at_once, freed, kept
+from solvent.session import at_once, kept
 from solvent.tables.digest import content_of, declarations
 from solvent.tables.sources import source_table
 from solvent.tables.warehouse import Warehouse
@@ -67,23 +67,11 @@ class Scored:
 
 def score_holdout(training: Training, model: PipelineModel) -> Scored:
     """Scores the holdout once; measures and digests the predictions."""
-    kind, measures = training.estimator.kind, training.project.evaluation
-    scored = kept(predict(model, training.holdout_rows, kind, training.carried))
-    try:
-        key = training.project.predicted.key
-        found = evaluate(
-            scored,
-            kind=kind,
-            metrics=measures.metrics,
-            slices=measures.slices,
-            key=key,
-            threshold=measures.threshold,
-            confidence=measures.confidence,
-        )
+    kind, key = training.estimator.kind, training.project.predicted.key
+    with kept(predict(model, training.holdout_rows, kind, training.carried)) as scored:
+        found = evaluate(scored, kind, training.project.evaluation, key)
         names = [*key, "prediction"]
         digest = content_of(scored, names).digest(declarations(scored, names))
-    finally:
-        freed(scored)
     return Scored(found, digest)
 
 
