@@ -204,12 +204,12 @@ def monitor_command(ctx: click.Context, project: str, environment: str, which: s
                 f"  source {source.source}: {source.rows:,} rows, {source.hours_behind:,.0f} hours behind; in its last batch "
                 f"{source.accepted:,} accepted, {source.quarantined:,} quarantined"
             )
-    latest = max((one.window for one in found.drifts), default=None)
+    window, latest = run.project.monitoring.window, max((one.window for one in found.drifts), default=None)
     moved = [one for one in found.drifts if one.window == latest and one.psi > one.noise]
     for drifted in sorted(moved, key=lambda one: -one.psi)[:3]:
         click.echo(
-            f"  {drifted.feature} drifted on {latest}: PSI {drifted.psi:.3f}, where chance gives up to {drifted.noise:.3f}; missing in "
-            f"{drifted.missing:.1%} of rows, in {drifted.missing_in_training:.1%} in training"
+            f"  {drifted.feature} drifted in the {window} of {latest}: PSI {drifted.psi:.3f}, chance gives up to {drifted.noise:.3f}; "
+            f"missing in {drifted.missing:.1%} of rows, in {drifted.missing_in_training:.1%} in training"
         )
     verdict = found.verdict
     deviating = [one for one in verdict.findings if one.deviates]
@@ -221,7 +221,7 @@ def monitor_command(ctx: click.Context, project: str, environment: str, which: s
         )
     click.echo(
         f"{len(deviating)} of {len(verdict.findings)} metrics and slices deviate (false alarms in at most "
-        f"{verdict.false_alarm_rate:.0%} of years); {len(verdict.unjudged)} have too few days to judge"
+        f"{verdict.false_alarm_rate:.0%} of years); {len(verdict.unjudged)} have too few windows to judge"
     )
     click.echo(f"tables: {run.warehouse.location('performance')}, {run.warehouse.location('deviations')}")
     for waiting in (one for one in investigations(run.warehouse, found.version) if one.state != "resolved"):

@@ -524,7 +524,9 @@ class Run:
             last = next((batch for batch in reversed(scored) if batch.rows), scored[-1])
             trained = date.fromisoformat(manifest["as_of"])
             health = append_model_health(self.warehouse, version, trained, last.rows, last.seconds, self.as_of)
-            say(f"{version}: {len(found.windows)} days new or changed, {len(found.life)} judged")
+            say(
+                f"{version}: {len(found.windows)} {self.project.monitoring.window}s new or changed, {len(found.life)} judged"
+            )
             say(f"trained {health.age_days} days ago, scores {health.rows_per_second:,.0f} rows per second")
         if found.verdict.alarm is not None:
             self.investigate(found)

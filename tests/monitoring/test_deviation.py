@@ -127,6 +127,20 @@ def test_false_alarms_stay_within_the_rate_on_days_that_depend_on_each_other():
         assert alarms(correlation, 200, YEAR / 0.05) <= 0.03
 
 
+def test_weeks_keep_the_rate_and_show_a_change():
+    before, weeks, turn = 52, 52, 10
+    series = np.array([days(seed, 7 * (before + weeks), correlation=0.4) for seed in range(300)])
+    series = series.reshape(len(series), -1, 7).mean(axis=2)
+    worse = series + 2 * series.std() * (np.arange(before + weeks) >= before + turn)
+    found = []
+    for rows in (series, worse):
+        gathered = gather(["log_loss"] * len(rows), rows[:, :before], rows[:, before:], {})
+        found.append(np.array([evidence.detector >= math.log(weeks / 0.05) for evidence in gathered]))
+    assert found[0].any(axis=1).mean() <= 0.03
+    assert found[1].any(axis=1).mean() >= 0.95
+    assert np.median(np.argmax(found[1], axis=1)) <= turn + 12
+
+
 def test_without_whitening_storms_would_be_alarms(monkeypatch):
     monkeypatch.setattr("solvent.monitoring.detector.MOST_CORRELATION", 0.0)
     assert alarms(0.4, 60, YEAR / 0.05) > 0.3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -124,6 +125,59 @@ def test_a_late_row_measures_its_day_again_beside_what_was_measured_before(livin
     )
     seen = {row["as_of"]: row["n"] for row in rows.collect()}
     assert seen[ENDS + timedelta(days=1)] == seen[ENDS] + 1
+
+
+@pytest.fixture(scope="module")
+def weekly(newly_released: Any, tmp_path_factory: pytest.TempPathFactory, make_order_lines: Any) -> Any:
+    """A Shop that is watched by the week, whose champion scored six weeks."""
+    shop = newly_released.copied(tmp_path_factory.mktemp("weekly") / "shop")
+    shop.configure("monitoring: {", "monitoring: {window: week, ")
+    shop.land("orders", "life.csv", [HEADER, *make_order_lines(RELEASED, ENDS)])
+    run = shop.run()
+    run.ingest()
+    run.score(run.registry.find("shop", "1"), moment(RELEASED), moment(ENDS))
+    return shop
+
+
+def test_two_monitors_at_once_enter_whole_weeks_and_each_of_them_once(weekly: Any) -> None:
+    with ThreadPoolExecutor(2) as both:
+        one, other = both.map(lambda _: monitored(weekly, ENDS), range(2))
+    assert (one.verdict, one.life) == (other.verdict, other.life)
+    # The week of March 1 has begun before; the one of April 8 has not matured to its end.
+    assert one.life == [date(2024, 2, 26) + timedelta(weeks=n) for n in range(6)]
+    assert set(one.verdict.unjudged.values()) == {"5 reference windows have a value; 21 are needed"}
+    run = weekly.run()
+    for table, place in (
+        (PERFORMANCE, ["phase", "window", "slice", "slice_value", "metric"]),
+        (COVERAGE, ["window"]),
+        (DRIFT, ["window", "feature"]),
+        (HEALTH, ["source"]),
+        (MODEL_HEALTH, ["as_of"]),
+    ):
+        rows = run.warehouse.read(table)
+        assert rows.groupBy(*place).count().where("count > 1").collect() == [], table
+        if "window" in place:
+            assert rows.where("weekday(window) > 0").collect() == [], table
+    week = {row["window"]: row for row in run.warehouse.read(COVERAGE).collect()}
+    assert {window: row["predictions"] for window, row in week.items()} == {
+        date(2024, 2, 26): 3 * 30, **dict.fromkeys(one.life[1:], 7 * 30), date(2024, 4, 8): 4 * 30
+    }  # fmt: skip
+    before = counts(weekly)
+    assert (monitored(weekly, ENDS).windows, counts(weekly)) == ([], before)
+
+
+def test_values_of_a_week_equal_scikit_learn_on_its_rows(weekly: Any) -> None:
+    monitored(weekly, ENDS)
+    run, monday = weekly.run(), date(2024, 3, 11)
+    (table,) = {one.table for one in batches(run.warehouse, run.registry.find("shop", "1").digest)}
+    within = (F.col("prediction_time") >= F.lit(monday)) & (F.col("prediction_time") < F.lit(date(2024, 3, 18)))
+    orders = run.warehouse.read("source_orders").where("returned IS NOT NULL").select("id", "returned")
+    rows = run.warehouse.read(table).where(within).join(orders, "id").toPandas()
+    found = run.warehouse.read(PERFORMANCE).where((F.col("window") == F.lit(monday)) & (F.col("slice") == "all"))
+    values = {row["metric"]: (row["value"], row["n"]) for row in found.collect()}
+    assert values["auc"] == (pytest.approx(sk.roc_auc_score(rows["returned"], rows["prediction"])), len(rows))
+    loss = sk.log_loss(rows["returned"], rows["prediction"], labels=[0, 1])
+    assert values["log_loss"] == (pytest.approx(loss), len(rows))
 
 
 def test_a_turn_is_found_and_dated(living: Any) -> None:

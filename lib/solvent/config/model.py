@@ -220,21 +220,37 @@ class Gate(Frozen):
 
 
 class Monitoring(Frozen):
-    """How the life of a released model is watched, day by day.
+    """How the life of a released model is watched, window by window.
 
     Attributes:
+        window: What has one figure of each metric and slice value, and is judged as one: a day or a week, in UTC, a week from Monday.
         metrics: Those judged, of those measured; all if none is named.
         false_alarm_rate: The probability of any false alarm within a year, over all metrics and slices together.
-        min_rows: A day's figure of a slice value with fewer labels is not judged.
-        look_back: How long after its maturity a day is measured again, as late labels come.
+        min_rows: A window's figure of a slice value with fewer labels is not judged.
+        look_back: How long after its maturity a window is measured again, as late labels come.
         tolerances: Metric -> worse by less than this does not matter, in the metric's own unit.
     """
 
+    window: Literal["day", "week"] = "day"
     metrics: Items[str] = ()
     false_alarm_rate: float = Field(default=0.05, gt=0, lt=1)
     min_rows: int = Field(default=50, ge=1)
     look_back: Duration = timedelta(days=14)
     tolerances: dict[str, float] = {}
+
+    @property
+    def length(self) -> timedelta:
+        """How long a window is."""
+        return timedelta(days=7 if self.window == "week" else 1)
+
+    @property
+    def windows_per_year(self) -> int:
+        """How many windows a year has."""
+        return 365 // self.length.days
+
+    def window_of(self, moment: datetime) -> date:
+        """The window that a time is in, by its first day."""
+        return moment.date() - timedelta(days=moment.weekday() if self.window == "week" else 0)
 
     def judged(self, measured: Sequence[str]) -> tuple[str, ...]:
         """The metrics judged, of those measured."""

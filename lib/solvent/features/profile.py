@@ -187,19 +187,20 @@ def append_profile(warehouse: Warehouse, model_digest: str, batch: str, counts: 
 
 
 def profile_of(
-    warehouse: Warehouse, model_digest: str, since: date, until: date
+    warehouse: Warehouse, model_digest: str, since: date, until: date, window: str = "day"
 ) -> dict[tuple[date, str], dict[str, int]]:
-    """The counts of the cells of every day in [since, until) and feature, over all batches of a model."""
+    """The counts of the cells of every window ("day" or "week") of the days in [since, until) and feature, over all batches of a model."""
     if not warehouse.exists(PROFILES):
         return {}
     within = (F.col("window") >= F.lit(since)) & (F.col("window") < F.lit(until))
     rows = warehouse.read(PROFILES).where((F.col("model_digest") == model_digest) & within)
-    return by_day(rows.groupBy("window", "feature", "cell").agg(F.sum("n").alias("n")))
+    return by_window(rows, window)
 
 
-def by_day(counts: DataFrame) -> dict[tuple[date, str], dict[str, int]]:
-    """The counts of cells, collected, by day and feature."""
+def by_window(counts: DataFrame, window: str) -> dict[tuple[date, str], dict[str, int]]:
+    """The counts of cells, collected, by window and feature."""
+    within = F.to_date(F.date_trunc(window, "window")).alias("window")
     found: dict[tuple[date, str], dict[str, int]] = {}
-    for row in counts.collect():
+    for row in counts.groupBy(within, "feature", "cell").agg(F.sum("n").alias("n")).collect():
         found.setdefault((row["window"], row["feature"]), {})[row["cell"]] = row["n"]
     return found

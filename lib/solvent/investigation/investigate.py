@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 from pyspark.sql import Column as Expression
@@ -130,7 +130,7 @@ def investigate(
     first = monitored.verdict.alarm
     if headline.change is None or first is None:
         raise EvaluationError(f"{version}: an alarm without a change point")
-    span = around(life[headline.change.window], life[-1] + timedelta(days=1))
+    span = around(life[headline.change.window], life[-1] + project.monitoring.length)
     looked = look(warehouse, project, groups, version, manifest, headline.stream, span, holdout, pins, as_of)
     beside = changes(warehouse, project, version, manifest, looked.analysis, span, as_of)
     opened = Investigation(

@@ -1,11 +1,11 @@
 """Deviation from expected performance, with a false-alarm rate that holds over all metrics and slices, and at any time.
 
-Method. Each stream (one metric on one slice) gives one value per window (a day); days, never rows, are the unit. detector.py turns the
-windows of a stream into an e-detector R, from ranks of whitened values: if nothing changes, P(R reaches c within N windows) <= N / c.
-Then p = windows_per_year / max R is a p-value at any time, and Holm's step-down with weights adjusts it over the streams under any
-dependence between them (Holm (1979), Scand. J. Statist. 6:65-70). So the probability that any stream is wrongly found to deviate
-within the first N windows is at most false_alarm_rate N / windows_per_year: the stated rate in the first year, and for as long as
-monitoring goes on.
+Method. Each stream (one metric on one slice) gives one value per window (a day or a week); windows, never rows, are the unit. detector.py
+turns the windows of a stream into an e-detector R, from ranks of whitened values: if nothing changes, P(R reaches c within N windows) <=
+N / c. Then p = windows_per_year / max R is a p-value at any time, and Holm's step-down with weights adjusts it over the streams under any
+dependence between them (Holm (1979), Scand. J. Statist. 6:65-70). So the probability that any stream is wrongly found to deviate within
+the first N windows is at most false_alarm_rate N / windows_per_year: the stated rate in the first year, and for as long as monitoring
+goes on.
 
 - The overall slice, the other slices, and the features (their concentration, see drift.py) have an equal share of the weight each, so that
   more slices or features do not blunt it.

@@ -1,7 +1,7 @@
-"""Drift: how far the features and predictions of a day are from those of the training rows.
+"""Drift: how far the features and predictions of a window (a day or a week) are from those of the training rows.
 
-The population stability index (PSI) of a feature is the sum over its cells of (p - q) ln(p / q), with the shares p of the day's rows and q
-of the training rows in the cell. Half a row is added to every cell, so that an empty one is not infinitely far. If nothing had changed
+The population stability index (PSI) of a feature is the sum over its cells of (p - q) ln(p / q), with the shares p of the window's rows and
+q of the training rows in the cell. Half a row is added to every cell, so that an empty one is not infinitely far. If nothing had changed
 and rows were independent, PSI / (1 / n + 1 / N) would be about chi-square with one degree of freedom less than there are cells; its
 99.9% quantile is what `noise` gives for orientation. Source: Yurdakul (2018), "Statistical properties of population stability index",
 dissertation, Western Michigan University. Rows of one day are not independent, and seasons move most features: PSI raises no alarm.
@@ -50,10 +50,10 @@ NOISE_QUANTILE = 0.999
 
 @dataclass(frozen=True)
 class Drift:
-    """A feature on a day.
+    """A feature in a window.
 
     Attributes:
-        window: The UTC date of prediction_time.
+        window: Its first day, in UTC.
         feature: Its name, or "prediction".
         n: Rows scored.
         missing: Share of rows without a value.
@@ -78,7 +78,7 @@ class Drift:
 
 
 def drift(window: date, reference: Reference, counts: Mapping[str, int]) -> Drift:
-    """The drift of a feature on a day, from the counts of its cells."""
+    """The drift of a feature in a window, from the counts of its cells."""
     n, trained = sum(counts.values()), sum(reference.counts.values())
 
     def shares(cell: str) -> tuple[float, float]:
@@ -94,15 +94,17 @@ def drift(window: date, reference: Reference, counts: Mapping[str, int]) -> Drif
     return Drift(window, reference.feature, n, *shares(MISSING), *shares(OTHER), psi, noise, concentration)
 
 
-def append_drift(warehouse: Warehouse, version: ModelVersion, since: date, until: date, as_of: date) -> list[Drift]:
-    """Measures the drift of the days in [since, until), and appends what is not there already; all of it, by day and feature."""
-    return append_counted(warehouse, version, profile_of(warehouse, version.digest, since, until), as_of)
+def append_drift(
+    warehouse: Warehouse, version: ModelVersion, since: date, until: date, window: str, as_of: date
+) -> list[Drift]:
+    """Measures the drift of the windows of [since, until), and appends what is not there already; all of it, by window and feature."""
+    return append_counted(warehouse, version, profile_of(warehouse, version.digest, since, until, window), as_of)
 
 
 def append_counted(
     warehouse: Warehouse, version: ModelVersion, counted: Mapping[tuple[date, str], Mapping[str, int]], as_of: date
 ) -> list[Drift]:
-    """The same of days and features whose cells are counted."""
+    """The same of windows and features whose cells are counted."""
     warehouse.create(DRIFT, DRIFT_COLUMNS)
     references = stored_references(warehouse, version.digest)
     found = [drift(window, references[feature], counts) for (window, feature), counts in sorted(counted.items())]
@@ -118,14 +120,14 @@ def append_counted(
 
 
 def concentrations(warehouse: Warehouse, version: ModelVersion) -> dict[tuple[date, str], tuple[int, float]]:
-    """Rows and concentration of every day and feature of a model, as they were measured last: one for each feature and day of its life."""
+    """Rows and concentration of every window and feature of a model, as they were measured last: one for each in its life."""
     return measured_last(warehouse, version, "concentration", F.lit(True))
 
 
 def measured_last(
     warehouse: Warehouse, version: ModelVersion, figure: str, within: Expression
 ) -> dict[tuple[date, str], tuple[int, float]]:
-    """Rows and a figure of days and features of a model, as they were measured last.
+    """Rows and a figure of windows and features of a model, as they were measured last.
 
     Args:
         warehouse: The project's tables.

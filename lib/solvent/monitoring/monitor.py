@@ -21,7 +21,7 @@ from solvent.config.expressions import Column
 from solvent.config.model import Project
 from solvent.evaluation.metrics import DESCRIPTIVE
 from solvent.features import Feature
-from solvent.features.profile import by_day, cell_counts, stored_references
+from solvent.features.profile import by_window, cell_counts, stored_references
 from solvent.features.table import labelled_rows, predicted_within
 from solvent.monitoring.detector import CONCENTRATION, LABEL_RATE
 from solvent.monitoring.deviation import Finding, Stream, Verdict, judge
@@ -158,24 +158,25 @@ def monitor(
         (DEVIATIONS, DEVIATION_COLUMNS),
     ):
         warehouse.create(table, columns)
-    key, kind = project.predicted.key, project.model.kind
+    key, kind, settings = project.predicted.key, project.model.kind, project.monitoring
     before = performance(warehouse, version)
     if holdout is not None:
         cells = cell_counts(holdout, stored_references(warehouse, version.digest), features)
-        append_counted(warehouse, version, by_day(cells), as_of)
-        reference = measured_windows(holdout, kind, project.evaluation, key)
+        append_counted(warehouse, version, by_window(cells, settings.window), as_of)
+        reference = measured_windows(holdout, kind, project.evaluation, key, settings.window)
         append_changed(warehouse, version, REFERENCE, as_of, reference, before)
     end = midnight(as_of)
-    last = end - project.windows.maturity
-    since = measured_until(before, last) - project.monitoring.look_back
+    # Whole windows only: what is measured of a part of one would be told as if it were of all of it.
+    last = midnight(settings.window_of(end - project.windows.maturity))
+    since = midnight(settings.window_of(measured_until(before, last, settings.length) - settings.look_back))
     recent = predictions.where(predicted_within(since, end))
     with kept(with_labels(recent, labels_of(warehouse, project, pins, since, end), key, end)) as labelled:
-        covered = coverage_of(labelled)
+        covered = coverage_of(labelled, settings.window)
         ripe = labelled.where((F.col("label_state") == MATURED) & predicted_within(since, last))
-        life = measured_windows(ripe, kind, project.evaluation, key)
+        life = measured_windows(ripe, kind, project.evaluation, key, settings.window)
         changed = append_changed(warehouse, version, LIFE, as_of, life, before)
     append_coverage(warehouse, version, as_of, covered)
-    drifts = append_drift(warehouse, version, since.date(), as_of, as_of)
+    drifts = append_drift(warehouse, version, since.date(), as_of, settings.window, as_of)
     health = append_health(warehouse, project, pins, as_of)
     inputs = concentrations(warehouse, version)
     verdict, windows = judged(project, performance(warehouse, version), inputs, last.date(), judged_from)
@@ -191,9 +192,9 @@ def reference_measured(warehouse: Warehouse, version: ModelVersion) -> bool:
     return bool(rows.limit(1).collect())
 
 
-def measured_until(measured: Mapping[Position, Figure], last: datetime) -> datetime:
-    """The end of what was measured of a life, so that no day is left out however seldom it is looked at; 1970 before the first time."""
-    ends = [window + timedelta(days=1) for phase, window, *_ in measured if phase == LIFE]
+def measured_until(measured: Mapping[Position, Figure], last: datetime, length: timedelta) -> datetime:
+    """The end of what was measured of a life, so that no window is left out however seldom it is looked at; 1970 before the first time."""
+    ends = [window + length for phase, window, *_ in measured if phase == LIFE]
     return min(last, midnight(max(ends))) if ends else datetime(1970, 2, 1, tzinfo=UTC)
 
 
@@ -208,11 +209,12 @@ def labels_of(
     return rows.select(*project.predicted.key, *labels)
 
 
-def coverage_of(labelled: DataFrame) -> list[Coverage]:
+def coverage_of(labelled: DataFrame, window: str) -> list[Coverage]:
     """Predictions by window and state of their label."""
     states = [F.count_if(F.col("label_state") == state).alias(state) for state in (MATURED, NEVER, PENDING)]
-    days = labelled.groupBy(F.to_date("prediction_time").alias("window")).agg(F.count(F.lit(1)).alias("n"), *states)
-    return [Coverage(*row) for row in days.orderBy("window").collect()]
+    within = F.to_date(F.date_trunc(window, "prediction_time")).alias("window")
+    windows = labelled.groupBy(within).agg(F.count(F.lit(1)).alias("n"), *states)
+    return [Coverage(*row) for row in windows.orderBy("window").collect()]
 
 
 def performance(warehouse: Warehouse, version: ModelVersion) -> dict[Position, Figure]:
@@ -267,9 +269,9 @@ def judged(
     last: date,
     judged_from: date | None = None,
 ) -> tuple[Verdict, list[date]]:
-    """The verdict over a model's life, and the windows it is over: every day from the first one with a measurement to the last.
+    """The verdict over a model's life, and the windows it is over: every one from the first with a measurement to the last.
 
-    Where monitoring started anew, days before that date are part of what the later ones are judged against.
+    Where monitoring started anew, windows before that date are part of what the later ones are judged against.
     """
     settings = project.monitoring
     reference: dict[tuple[Stream, date], float | None] = {}
@@ -280,8 +282,8 @@ def judged(
             usable = value_of(stream, latest) if latest.n >= settings.min_rows else None
             settled = phase == REFERENCE or (judged_from is not None and window < judged_from)
             (reference if settled else life)[stream, window] = usable
-    days = windows_between(life, last)
-    before = windows_between(reference, None)
+    windows = windows_between(life, last, settings.length)
+    before = windows_between(reference, None, settings.length)
     began = min((window for phase, window, *_ in measured if phase == LIFE), default=last)
     for (window, feature), (n, concentration) in inputs.items():
         settled = window < max(began, judged_from or began)
@@ -291,12 +293,13 @@ def judged(
     # The streams are those of the reference, so that their weights stay the same through the model's life.
     streams = sorted({stream for stream, _ in reference}, key=lambda one: (one.slice, one.slice_value, one.metric))
     verdict = judge(
-        {stream: [life.get((stream, day)) for day in days] for stream in streams},
-        {stream: [reference.get((stream, day)) for day in before] for stream in streams},
+        {stream: [life.get((stream, window)) for window in windows] for stream in streams},
+        {stream: [reference.get((stream, window)) for window in before] for stream in streams},
         settings.false_alarm_rate,
-        tolerances=settings.tolerances,
+        settings.windows_per_year,
+        settings.tolerances,
     )
-    return verdict, days
+    return verdict, windows
 
 
 def stream_of(metric: str, slice: str, slice_value: str) -> Stream:
@@ -311,13 +314,15 @@ def value_of(stream: Stream, figure: Figure) -> float | None:
     return math.log((figure.value * figure.n + 0.5) / (figure.n + 1))
 
 
-def windows_between(values: Mapping[tuple[Stream, date], float | None], last: date | None) -> list[date]:
-    """Every day from the first with a value to the last."""
+def windows_between(
+    values: Mapping[tuple[Stream, date], float | None], last: date | None, length: timedelta
+) -> list[date]:
+    """Every window from the first with a value to the last, or to the last before a date."""
     if not values:
         return []
-    days = [window for _, window in values]
-    first, end = min(days), max(days) if last is None else max(max(days), last - timedelta(days=1))
-    return [first + timedelta(days=n) for n in range((end - first).days + 1)]
+    valued = [window for _, window in values]
+    first, end = min(valued), max(valued) if last is None else max(max(valued), last - length)
+    return [first + n * length for n in range((end - first) // length + 1)]
 
 
 def append_deviations(

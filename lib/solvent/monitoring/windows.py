@@ -1,4 +1,4 @@
-"""The metrics of every window (a day) and slice, from one pass over labelled predictions."""
+"""The metrics of every window (a day or a week) and slice, from one pass over labelled predictions."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ DATE_LENGTH, SEPARATOR = 10, "|"
 
 @dataclass(frozen=True)
 class WindowMeasurement:
-    """One metric on one slice value in one window."""
+    """One metric on one slice value in one window, which is named by its first day."""
 
     window: date
     measured: Measurement
 
 
 def measured_windows(
-    labelled: DataFrame, kind: Kind, measures: Measures, key: Sequence[str]
+    labelled: DataFrame, kind: Kind, measures: Measures, key: Sequence[str], window: str
 ) -> list[WindowMeasurement]:
     """Measures every window by itself, overall and by slice.
 
@@ -37,12 +37,12 @@ def measured_windows(
         kind: "binary" or "regression".
         measures: Metrics, slices, threshold and confidence.
         key: Columns that name a row.
+        window: "day" or "week".
 
     Returns:
-        One for each window with a row, slice value and metric, in that order; a window is the UTC date of prediction_time.
+        One for each window with a row, slice value and metric, in that order.
     """
-    window = F.date_format("prediction_time", "yyyy-MM-dd")
-    rows = labelled.withColumn(WINDOW, window)
+    rows = labelled.withColumn(WINDOW, F.date_format(F.date_trunc(window, "prediction_time"), "yyyy-MM-dd"))
     names = {f"{WINDOW}_{name}": name for name in measures.slices}
     for column, name in names.items():
         rows = rows.withColumn(column, F.concat(F.col(WINDOW), F.lit(SEPARATOR), slice_value(name)))

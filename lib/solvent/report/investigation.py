@@ -36,7 +36,10 @@ def investigation_page(dossier: Dossier, project: Project, environment: str) -> 
         analysis=dossier.analysis,
         headline=headline,
         stream=what if stream.slice == ALL else f"{what} of {stream.rows}",
-        picture=timeline(what, dossier.series, headline.expected, one.change_low, one.change_high, one.alarm),
+        picture=timeline(
+            f"{what} by {project.monitoring.window}",
+            *(dossier.series, headline.expected, one.change_low, one.change_high, one.alarm),
+        ),
         kinds=KINDS,
         place=lambda part: place(part, dossier.references),
         options=f"--project {project.project}" + ("" if environment == "local" else f" --environment {environment}"),

@@ -1,4 +1,4 @@
-"""A metric by day, before a change and since, as inline SVG."""
+"""A metric by window, before a change and since, as inline SVG."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Scale:
 def timeline(
     title: str, series: Sequence[Day], expected: Expectation, change_low: date, change_high: date, alarm: date
 ) -> Markup:
-    """The values of a stream by day, with what was expected, when it changed, and when the alarm was raised.
+    """The values of a stream by window, with what was expected, when it changed, and when the alarm was raised.
 
     Args:
         title: Of the picture.
@@ -64,7 +64,7 @@ def timeline(
     lines = [axes(scale), expectation(scale, expected), change(scale, change_low, change_high, alarm)]
     for judged, role in ((False, "baseline"), (True, "challenger")):
         lines.append(line(scale, [one for one in series if one[2] == judged], role))
-    return picture(f"{title} by day", lines)
+    return picture(title, lines)
 
 
 def picture(title: str, lines: Sequence[str]) -> Markup:
