@@ -11,8 +11,10 @@ import pandas as pd
 import pytest
 
 from solvent.errors import EvaluationError
-from solvent.investigation.causes import LABEL_RATE, RELATION, SLICE, SOURCE, Analysis, analyse
+from solvent.investigation.causes import LABEL_RATE, RELATION, SLICE, SOURCE, VOLUME, Analysis, analyse, lost_rows
 from solvent.investigation.cells import PREDICTION, splits_of
+from solvent.investigation.changes import Change
+from solvent.investigation.wording import in_words
 
 BEFORE, ROWS = 28, 200
 CHANGE = date(2024, 3, 16)
@@ -52,7 +54,7 @@ def scored(rows: pd.DataFrame, served: pd.DataFrame | None = None) -> pd.DataFra
     return served.assign(label=(rows["draw"] < true).astype(float), prediction=given)
 
 
-def analysed(rows: pd.DataFrame, kind: Any = "binary") -> Analysis:
+def summed(rows: pd.DataFrame, kind: Any = "binary") -> list[dict[str, Any]]:
     """Cells by tenths of the days before, as profiles draw them."""
     likely = np.where(rows["label"] == 1, rows["prediction"], 1 - rows["prediction"])
     squares = (rows["prediction"] - rows["label"]) ** 2
@@ -70,7 +72,11 @@ def analysed(rows: pd.DataFrame, kind: Any = "binary") -> Analysis:
         sums = rows.assign(cell=values).groupby(["window", "cell"])[["loss", "label", "prediction"]]
         found = sums.sum().assign(n=sums.size()).reset_index()
         collected += found.assign(kind=what, name=name).to_dict("records")
-    return analyse(*splits_of(collected), CHANGE, SOURCES, kind)
+    return collected
+
+
+def analysed(rows: pd.DataFrame, kind: Any = "binary") -> Analysis:
+    return analyse(*splits_of(summed(rows, kind)), CHANGE, SOURCES, kind)
 
 
 def nothing(rows: pd.DataFrame) -> pd.DataFrame:
@@ -182,6 +188,34 @@ def test_a_number_is_explained_as_well() -> None:
     assert (found.causes[0].kind, found.causes[0].features) == (SOURCE, ("temp",))
     shifted = analysed(rows.assign(prediction=truth, label=label + 2 * rows["since"]), "regression")
     assert shifted.causes[0].kind == LABEL_RATE
+
+
+@pytest.mark.parametrize("after", [3, 14])
+def test_rows_that_are_missing_are_told_by_where_they_were(after: int) -> None:
+    rows = scored(world(after, 4))
+    gone = rows["since"] & (rows["carrier"] == "DL")
+    end = CHANGE + timedelta(days=after)
+    found = lost_rows(*splits_of(summed(rows[~gone].reset_index(drop=True))), CHANGE, end, "orders")
+    assert (found.quantity, found.days_before, found.days_after) == ("rows", BEFORE, after)
+    assert (found.before.rows, found.after.rows) == (BEFORE * ROWS, int((rows["since"] & ~gone).sum()))
+    (cause,) = found.causes
+    assert (cause.kind, cause.name, cause.share) == (VOLUME, "orders", 1.0)
+    assert (cause.parts[0].name, cause.parts[0].cell) == ("carrier", "DL")
+    assert cause.parts[0].carried == pytest.approx(1.0, abs=0.35)
+    said = in_words(cause, found, {}, [Change("quarantined", "orders", "0.0%", "19.0%", True)])
+    assert said.startswith(f"source orders: {found.after.rows / after:,.0f} labelled rows a day, before 200; ")
+    assert "of those missing are where carrier is DL; orders quarantined: 0.0%, then 19.0%" in said
+
+
+def test_no_row_at_all_is_told_as_well() -> None:
+    rows = scored(world(5, 4))
+    found = lost_rows(
+        *splits_of(summed(rows[~rows["since"]].reset_index(drop=True))), CHANGE, CHANGE + timedelta(days=5), "orders"
+    )
+    assert (found.days_before, found.days_after, found.after.rows, found.after.loss) == (BEFORE, 5, 0, None)
+    shares = {(one.name, one.cell): one.carried for one in found.regions}
+    assert sum(share for (name, _), share in shares.items() if name == "carrier") == pytest.approx(1.0)
+    assert in_words(found.causes[0], found, {}) == "source orders: 0 labelled rows a day, before 200"
 
 
 def test_too_few_days_are_refused() -> None:

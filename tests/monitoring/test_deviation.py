@@ -16,6 +16,7 @@ from scipy.stats import t as student
 from solvent.errors import EvaluationError
 from solvent.monitoring.detector import (
     SHIFTS,
+    VOLUME,
     change_point,
     conformal_log_e_values,
     detect,
@@ -197,6 +198,21 @@ def test_the_alarm_is_where_the_weighted_e_value_reaches_one_over_the_rate():
         assert [found.deviates for found in verdict.findings] == [True, False]
         # The p-value is the rate at which the stream would just deviate, the e-value what is left of the evidence.
         assert verdict.findings[0].p_value <= rate < verdict.findings[1].p_value
+
+
+def test_rows_that_stop_are_found_and_those_that_are_somewhat_fewer_are_not():
+    rng = np.random.default_rng(11)
+    weekly = np.where(np.arange(REFERENCE + YEAR) % 7 == 5, 700, 900)
+    rows = rng.poisson(weekly) * np.where(rng.random(REFERENCE + YEAR) < 0.03, 0.6, 1.0)
+    since = np.arange(REFERENCE + YEAR) >= REFERENCE + CHANGE
+    fewer, stopped, half = (np.log(rows * np.where(since, part, 1.0) + 0.5) for part in (0.8, 0.0, 0.5))
+    assert not one(Stream(VOLUME), fewer).deviates
+    for series in (stopped, half):
+        found = one(Stream(VOLUME), series)
+        assert (found.deviates, found.direction) == (True, "lower")
+        assert CHANGE <= found.alarm <= CHANGE + 12
+        assert found.change.low <= CHANGE <= found.change.high
+    assert not one(Stream(VOLUME), np.log(rows * np.where(since, 3.0, 1.0))).deviates
 
 
 def test_a_tolerance_forgives_what_does_not_matter_and_nothing_more():

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from solvent.config.base import midnight
+from solvent.config.model import Monitoring
 from solvent.errors import ConfigurationError
 from solvent.evaluation import ALL
 from solvent.features.profile import Reference, profile_of
@@ -86,10 +87,10 @@ def look_into(run: Run, one: Investigation) -> Alarm:
     """Reads what deviates, and builds the rows around the change again, as the model was given them."""
     version = run.registry.find(one.model, str(one.model_version))
     findings = sorted(one.findings, key=lambda found: (found["slice"] != ALL, found["alarm"] or "", found["p_value"]))
-    began = first_judged(run, version, one)
-    # The days that were judged when it was opened end where labels were still to come.
-    end = (midnight(one.as_of) - run.project.windows.maturity).date()
-    streams = [deviating(run, version, found, began, end) for found in findings[:STREAMS]]
+    # The windows that were judged when it was opened end where labels were still to come.
+    end = run.project.monitoring.window_of(midnight(one.as_of) - run.project.windows.maturity)
+    life = windows_of(first_judged(run, version, one), end, run.project.monitoring)
+    streams = [deviating(run, version, found, life) for found in findings[:STREAMS]]
     looked = look(
         run.warehouse, run.project, run.settings.groups, version, run.registry.manifest(version), streams[0].stream,
         around(one.change, end), lambda: run.holdout_of(version, featured=True), run.pins, one.as_of,
@@ -104,10 +105,16 @@ def first_judged(run: Run, version: ModelVersion, one: Investigation) -> date:
     return max([began, *(end for end in ends if end <= one.alarm)])
 
 
-def deviating(run: Run, version: ModelVersion, found: Mapping[str, Any], began: date, end: date) -> DeviatingStream:
-    """A finding with its values by day."""
+def windows_of(began: date, end: date, settings: Monitoring) -> list[date]:
+    """The windows from the one of a day to the last before another day."""
+    first = settings.window_of(midnight(began))
+    return [first + n * settings.length for n in range((end - first) // settings.length)]
+
+
+def deviating(run: Run, version: ModelVersion, found: Mapping[str, Any], life: Sequence[date]) -> DeviatingStream:
+    """A finding with its values by window."""
     stream = Stream(found["metric"], found["slice"], found["slice_value"])
-    days = series_of(run.warehouse, version, stream, began, end)
+    days = series_of(run.warehouse, version, stream, life)
     return DeviatingStream(
         stream, days, found["expected"], found["expected_low"], found["expected_high"], found["p_value"]
     )

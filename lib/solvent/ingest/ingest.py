@@ -25,10 +25,10 @@ from solvent.ingest.landing import LandingFile, check_heads, landing_files, list
 from solvent.ingest.rows import judged, raw_rows, sorted_out
 from solvent.session import SPARK_ERRORS, at_once, kept
 from solvent.tables.digest import Content, contents_of
-from solvent.tables.sources import BATCH, BATCH_COLUMNS, BATCHES, FILE, source_table
+from solvent.tables.sources import BATCH, BATCH_COLUMNS, BATCHES, FILE, QUARANTINE, source_table
 from solvent.tables.warehouse import Version, Warehouse
 
-FILES, QUARANTINE = "ingest_files", "quarantine"
+FILES = "ingest_files"
 FILE_COLUMNS = (
     Column("source", "STRING"),
     Column("batch", "STRING"),

@@ -1,4 +1,4 @@
-"""What carries a change of loss: inputs that moved, slices, the label rate everywhere alike, or none of these.
+"""What carries a change of loss: inputs that moved, slices, the label rate everywhere alike, or none of these; and what rows are missing.
 
 The rows are those of the days before the change and since. What is explained is the difference D between their mean losses (log loss, or
 squared error) or between their mean biases (prediction minus label): whichever is more standard errors of its days away from before.
@@ -42,7 +42,8 @@ from solvent.evaluation.metrics import Kind
 from solvent.investigation.cells import FEATURE, LABEL, PREDICTED, PREDICTION, ROWS, SLICE, Floats, Split
 from solvent.investigation.periods import BIAS, Figures, Part, Periods, figures, first_since, means, quantity_moved
 
-SOURCE, LABEL_RATE, RELATION = "source", "label_rate", "relation"
+SOURCE, LABEL_RATE, RELATION, VOLUME = "source", "label_rate", "relation", "volume"
+RATE_OF_ROWS = "rows"
 # A share is told to so many digits: below them it depends on the order in which rows are added up.
 DIGITS = 6
 MOST_PARTS = 10
@@ -58,8 +59,8 @@ class Cause:
     """A candidate.
 
     Attributes:
-        kind: "source", "slice", "label_rate" or "relation".
-        name: The sources or the slice; "" for the others.
+        kind: "source", "slice", "label_rate", "relation" or "volume".
+        name: The sources or the slice, or the source that is predicted, if rows of it are missing; "" for the others.
         share: Of the change.
         features: Of sources, those that moved, the one that carries most first.
         parts: Where it sits, what carries most first.
@@ -77,7 +78,7 @@ class Analysis:
     """What carries a change.
 
     Attributes:
-        quantity: What is explained: "loss" or "bias".
+        quantity: What is explained: "loss", "bias", or "rows": how many there are a day.
         days_before: How many days there are before.
         days_after: Likewise since.
         before: All rows before.
@@ -136,6 +137,38 @@ def analyse(
         quantity, first, len(days) - first, figures(before, before[ROWS]), figures(after, after[ROWS]),
         tuple(sorted(causes, key=lambda one: -one.share)), regions,
     )  # fmt: skip
+
+
+def lost_rows(days: Sequence[date], splits: Sequence[Split], change: date, end: date, source: str) -> Analysis:
+    """Which rows are missing since a day; there need not be any.
+
+    Args:
+        days: Of the sums, in order.
+        splits: By features, by PREDICTION and by slices.
+        change: The first day of what is explained.
+        end: The day after the last.
+        source: Whose rows are predicted.
+
+    Raises:
+        EvaluationError: If there is no day before the change.
+    """
+    first = first_since(days, change)
+    if not first:
+        raise EvaluationError(f"no days with labels are known before {change}; an investigation compares at least one")
+    spans = (days[first - 1] - days[0]).days + 1, (end - change).days
+    whole = next(one for one in splits if one.name == PREDICTION and one.kind == FEATURE)
+    before, after = whole.sums[:first].sum(axis=(0, 1)), whole.sums[first:].sum(axis=(0, 1))
+    lost = before[ROWS] / spans[0] - after[ROWS] / spans[1]
+    parts = []
+    for split in (one for one in splits if one.kind == SLICE):
+        was, now = split.sums[:first].sum(axis=0), split.sums[first:].sum(axis=0)
+        carried = (was[:, ROWS] / spans[0] - now[:, ROWS] / spans[1]) / max(lost, SMALLEST)
+        for cell, name in enumerate(split.cells):
+            sides = figures(was[cell], before[ROWS]), figures(now[cell], after[ROWS])
+            parts.append(Part(SLICE, split.name, name, *sides, float(carried[cell]), False, False))
+    regions = tuple(most(parts))
+    told = figures(before, before[ROWS]), figures(after, after[ROWS])
+    return Analysis(RATE_OF_ROWS, *spans, *told, (Cause(VOLUME, source, 1.0, (), regions),), regions)
 
 
 def rounded(cause: Cause) -> Cause:

@@ -23,6 +23,7 @@ from solvent.monitoring.health import HEALTH
 from solvent.registry import ModelVersion
 from solvent.scoring import BATCHES as SCORED
 from solvent.tables.sources import BATCHES as INGESTED
+from solvent.tables.sources import QUARANTINE
 from solvent.tables.warehouse import Warehouse
 
 # A share that moved by more than a point, and a figure that moved by more than half, are told as changed.
@@ -63,12 +64,12 @@ def changes(
     batches = scored(warehouse, version)
     day = F.date_format("as_of", "yyyy-MM-dd")
     health = warehouse.read(HEALTH).select(day.alias("as_of"), "source", "hours_behind").distinct().collect()
-    brought = warehouse.read(INGESTED).select("source", "version", "accepted", "quarantined").collect()
+    brought = warehouse.read(INGESTED).select("source", "version", "batch", "accepted", "quarantined").collect()
     found = [code(batches, span.change), *configuration(manifest, project), rows_a_day(analysis)]
     for name in project.sources:
         known = version_read(batches, name, span.change)
         mine = [row for row in brought if row["source"] == name]
-        found += quarantined(name, mine, known)
+        found += quarantined(warehouse, name, mine, known)
         found += volume(name, mine, known)
         seen = [row for row in health if row["source"] == name and row["hours_behind"] is not None]
         found += hours_behind(name, seen, (span.since.isoformat(), span.change.isoformat(), as_of.isoformat()))
@@ -139,8 +140,8 @@ def either_side(rows: Iterable[Any], known: int | None) -> tuple[list[Any], list
     )
 
 
-def quarantined(source: str, rows: Sequence[Any], known: int | None) -> list[Change]:
-    """The share of a source's rows that was refused; nothing if no batch came since."""
+def quarantined(warehouse: Warehouse, source: str, rows: Sequence[Any], known: int | None) -> list[Change]:
+    """The share of a source's rows that was refused, and for what most often; nothing if no batch came since."""
 
     def share(some: Sequence[Any]) -> float:
         refused, taken = (sum(int(row[name]) for row in some) for name in ("quarantined", "accepted"))
@@ -150,7 +151,13 @@ def quarantined(source: str, rows: Sequence[Any], known: int | None) -> list[Cha
     if not before or not after:
         return []
     was, now = share(before), share(after)
-    return [Change("quarantined", source, f"{was:.1%}", f"{now:.1%}", abs(now - was) > POINT)]
+    moved = abs(now - was) > POINT
+    reason = ""
+    if moved and now > was:
+        refused = warehouse.read(QUARANTINE).where(F.col("batch").isin([row["batch"] for row in after]))
+        most = refused.groupBy("reason").count().orderBy(F.desc("count"), "reason").first()
+        reason = f" ({most['reason']})" if most is not None else ""
+    return [Change("quarantined", source, f"{was:.1%}", f"{now:.1%}{reason}", moved)]
 
 
 def volume(source: str, rows: Sequence[Any], known: int | None) -> list[Change]:

@@ -21,7 +21,7 @@ from solvent.features import Feature, FeatureGroup
 from solvent.features.profile import Reference, cell_of, stored_references
 from solvent.features.table import declared
 from solvent.identity import Manifest
-from solvent.investigation.causes import Analysis, analyse
+from solvent.investigation.causes import Analysis, analyse, lost_rows
 from solvent.investigation.cells import FEATURE, PREDICTION, cell_sums, splits_of
 from solvent.investigation.changes import Change, changes
 from solvent.investigation.investigation import OPENED, Investigation, investigation_id
@@ -29,10 +29,19 @@ from solvent.investigation.periods import Part
 from solvent.investigation.rows import Span, around, rows_around, scope_of
 from solvent.investigation.wording import place, said
 from solvent.monitoring import Monitored
+from solvent.monitoring.detector import VOLUME
 from solvent.monitoring.deviation import Finding, Stream, against_whole
 from solvent.monitoring.drift import concentrations
 from solvent.monitoring.findings import WHOSE
-from solvent.monitoring.monitor import DEVIATION_COLUMNS, deviation_row, performance, stream_of, value_of
+from solvent.monitoring.monitor import (
+    DEVIATION_COLUMNS,
+    deviation_row,
+    performance,
+    stream_of,
+    value_of,
+    volume,
+    volumes,
+)
 from solvent.registry import ModelVersion
 from solvent.session import kept
 from solvent.tables.sources import Pin
@@ -150,7 +159,7 @@ def investigate(
         reason="",
         report="",
     )
-    series = series_of(warehouse, version, headline.stream, life[0], span.end)
+    series = series_of(warehouse, version, headline.stream, life)
     return Dossier(opened, headline, series, looked.scope, looked.analysis, beside, looked.examples, looked.references)
 
 
@@ -188,7 +197,11 @@ def look(
     with kept(rows):
         parted_by = [*used, Feature(PREDICTION, "double", "What the model predicts")]
         sums = cell_sums(rows, references, parted_by, project.evaluation.slices).collect()
-        analysis = analyse(*splits_of(sums), span.change, sources_of(groups), project.model.kind)
+        days, splits = splits_of(sums)
+        if stream.metric == VOLUME:
+            analysis = lost_rows(days, splits, span.change, span.end, project.prediction.source)
+            return Look(scope, analysis, Examples("", (), ()), references)
+        analysis = analyse(days, splits, span.change, sources_of(groups), project.model.kind)
         examples = examples_of(rows, project.predicted.key, used, references, analysis, span)
     return Look(scope, analysis, examples, references)
 
@@ -208,20 +221,24 @@ def findings_of(monitored: Monitored) -> list[dict[str, Any]]:
 
 
 def series_of(
-    warehouse: Warehouse, version: ModelVersion, stream: Stream, first: date, end: date
+    warehouse: Warehouse, version: ModelVersion, stream: Stream, life: Sequence[date]
 ) -> list[tuple[date, float | None, bool]]:
-    """The value of a stream, as it is judged, on every day it has one, and whether the day is judged."""
+    """The value of a stream, as it is judged, in every window it has one up to the end of a life, and whether the window is judged."""
+    known: dict[date, float | None] = {}
     if stream.of_feature:
-        known = concentrations(warehouse, version)
-        days = sorted(day for day, feature in known if feature == stream.slice_value and day < end)
-        return [(day, known[day, stream.slice_value][1], day >= first) for day in days]
-    found: dict[Stream, dict[date, float | None]] = {stream.whole: {}, stream: {}}
-    for (_, window, slice, value, metric), latest in performance(warehouse, version).items():
-        if (where := stream_of(metric, slice, value)) in found and window < end:
-            found[where][window] = value_of(where, latest)
-    days = sorted(found[stream])
-    values = against_whole({one: [of.get(day) for day in days] for one, of in found.items()})[stream]
-    return [(day, value, day >= first) for day, value in zip(days, values, strict=True)]
+        measured = concentrations(warehouse, version)
+        known = {window: value for (window, feature), (_, value) in measured.items() if feature == stream.slice_value}
+    elif stream.metric == VOLUME:
+        known = {**dict.fromkeys(life, volume(0)), **volumes(performance(warehouse, version))}
+    else:
+        found: dict[Stream, dict[date, float | None]] = {stream.whole: {}, stream: {}}
+        for (_, window, slice, value, metric), latest in performance(warehouse, version).items():
+            if (where := stream_of(metric, slice, value)) in found:
+                found[where][window] = value_of(where, latest)
+        windows = list(found[stream])
+        values = against_whole({one: [of.get(window) for window in windows] for one, of in found.items()})[stream]
+        known = dict(zip(windows, values, strict=True))
+    return [(window, known[window], window >= life[0]) for window in sorted(known) if window <= life[-1]]
 
 
 def examples_of(

@@ -7,12 +7,14 @@ from typing import Any
 
 from solvent.evaluation import MISSING
 from solvent.features.profile import OTHER, Reference
-from solvent.investigation.causes import LABEL_RATE, RELATION, SOURCE, Analysis, Cause
+from solvent.investigation.causes import LABEL_RATE, RELATION, SOURCE, VOLUME, Analysis, Cause
 from solvent.investigation.cells import FEATURE, SLICE, cell_in_words
 from solvent.investigation.changes import Change
 from solvent.investigation.periods import Part
 
 MOST_NAMED = 4
+# Rows are missing somewhere rather than everywhere, if a part has lost so much more than its share.
+UNEVEN = 0.2
 
 
 def said(analysis: Analysis, references: Mapping[str, Reference], changes: Sequence[Change]) -> list[dict[str, Any]]:
@@ -34,9 +36,14 @@ def in_words(
     cause: Cause, analysis: Analysis, references: Mapping[str, Reference], changes: Sequence[Change] = ()
 ) -> str:
     """A cause in one sentence."""
-    return {SOURCE: of_source, SLICE: of_slice, LABEL_RATE: of_label_rate, RELATION: of_relation}[cause.kind](
-        cause, analysis, references, changes
-    )
+    sentence = {
+        SOURCE: of_source,
+        SLICE: of_slice,
+        LABEL_RATE: of_label_rate,
+        RELATION: of_relation,
+        VOLUME: of_volume,
+    }[cause.kind]
+    return sentence(cause, analysis, references, changes)
 
 
 def of_source(cause: Cause, _: Analysis, references: Mapping[str, Reference], changes: Sequence[Change]) -> str:
@@ -47,12 +54,25 @@ def of_source(cause: Cause, _: Analysis, references: Mapping[str, Reference], ch
         leading.cell, f"is {cell_in_words(references.get(leading.name), leading.cell)}"
     )
     together = " moved together" if len(cause.features) > 1 else " moved"
-    known = [one for one in changes if one.changed and one.source and one.source in cause.name.split(" and ")]
-    beside = "".join(f"; {one.source} {one.what}: {one.before}, then {one.after}" for one in known)
     return (
         f"source {cause.name}: {named}{together}; {leading.name} {what} in {leading.after.share:.1%} of rows, before in "
-        f"{leading.before.share:.1%}{beside}"
+        f"{leading.before.share:.1%}{beside(cause, changes)}"
     )
+
+
+def beside(cause: Cause, changes: Sequence[Change]) -> str:
+    """What else changed of the sources of a cause."""
+    known = [one for one in changes if one.changed and one.source and one.source in cause.name.split(" and ")]
+    return "".join(f"; {one.source} {one.what}: {one.before}, then {one.after}" for one in known)
+
+
+def of_volume(cause: Cause, analysis: Analysis, references: Mapping[str, Reference], changes: Sequence[Change]) -> str:
+    """How many rows there are, where most are missing, and what became of the source."""
+    before, after = analysis.before.rows / analysis.days_before, analysis.after.rows / analysis.days_after
+    where = ""
+    if cause.parts and cause.parts[0].carried > cause.parts[0].before.share + UNEVEN:
+        where = f"; {cause.parts[0].carried:.0%} of those missing are where {place(cause.parts[0], references)}"
+    return f"source {cause.name}: {after:,.0f} labelled rows a day, before {before:,.0f}{where}{beside(cause, changes)}"
 
 
 def of_slice(cause: Cause, _: Analysis, __: Mapping[str, Reference], ___: Sequence[Change]) -> str:

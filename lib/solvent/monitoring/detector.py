@@ -43,6 +43,8 @@ Floats = NDArray[np.float64]
 LABEL_RATE = "log_label_rate"
 # Of a feature: no metric of the model either, but of what it is given.
 CONCENTRATION = "concentration"
+# Log of the labelled rows of a window: where there are none, nothing else has a value.
+VOLUME = "log_rows"
 # Shifts bet on, in standard deviations of a whitened window.
 SHIFTS = np.array([0.5, 1.0, 1.5, 2.0, 3.0])
 # Windows so far apart share no storm: half of their mean squared difference is the variance.
@@ -82,7 +84,9 @@ class ChangePoint:
 
 def directions(metric: str) -> tuple[float, ...]:
     """The signs that turn a metric into badness: both for a signed metric and the label rate, of which either side is bad."""
-    return (1.0, -1.0) if metric in SIGNED or metric == LABEL_RATE else (badness(metric, 1.0),)
+    if metric in SIGNED or metric == LABEL_RATE:
+        return (1.0, -1.0)
+    return (-1.0,) if metric == VOLUME else (badness(metric, 1.0),)
 
 
 def gather(metrics: Sequence[str], before: Floats, after: Floats, tolerances: Mapping[str, float]) -> list[Evidence]:

@@ -12,6 +12,8 @@ goes on.
 - Any other slice is judged by its difference from the whole on the same day: a storm or a season moves both, and what is left is its own.
   So a slice is found that should have gone along with the whole and did not, though no value of it is unusual in itself.
 - The concentration of a feature has to change by much as well as surely (`material`): many rows make the smallest trend sure.
+- Beside metrics and features, the number of labelled rows is judged, in logarithms: a source that stops leaves nothing else to judge. A
+  third of them has to be gone, as business has seasons, too.
 - Beside the metrics of the model, the label rate of every other slice is judged, in logarithms, as a ratio to that of all rows. Where
   labels go wrong (all of a carrier's become 0), ranking metrics have no value, and the others look better than ever.
 - Why not the mean of the streams' e-values, or e-BH, which could gather more: each stream's e-process lives in the filtration of its own
@@ -52,10 +54,12 @@ from solvent.monitoring.detector import (
     CONCENTRATION,
     CONFIDENCE,
     LABEL_RATE,
+    VOLUME,
     ChangePoint,
     Evidence,
     Floats,
     change_point,
+    directions,
     gather,
     last_before,
     serial_correlation,
@@ -64,10 +68,11 @@ from solvent.monitoring.detector import (
 Values = Sequence[float | None]
 
 LEAST_REFERENCE = 21
-# The mean of so many last windows has to be so much higher than that of the reference. Of a concentration: seasons and the calendar move it
-# by less than a tenth (flights, July to September 2013), a frozen feed by a third.
+# The mean of so many last windows has to be so much worse than that of the reference. Of a concentration: seasons and the calendar move it
+# by less than a tenth (flights, July to September 2013), a frozen feed by a third. Of the logarithm of rows: a week of flights has at most
+# 17 % fewer than the month of reference (2013).
 RECENT = 7
-MATERIAL: Mapping[str, float] = MappingProxyType({CONCENTRATION: 0.2})
+MATERIAL: Mapping[str, float] = MappingProxyType({CONCENTRATION: 0.2, VOLUME: math.log(1.5)})
 NO_TOLERANCE: Mapping[str, float] = MappingProxyType({})
 
 
@@ -352,7 +357,7 @@ def direction_of(stream: Stream, strongest: int, sides: int) -> str:
     """Where the evidence points, in a word."""
     if sides > 1:
         return ("higher", "lower")[strongest]
-    return "higher" if stream.of_feature else "worse"
+    return "higher" if stream.of_feature else "lower" if stream.metric == VOLUME else "worse"
 
 
 def material(streams: Sequence[Stream], before: Floats, after: Floats) -> NDArray[np.bool_]:
@@ -362,14 +367,15 @@ def material(streams: Sequence[Stream], before: Floats, after: Floats) -> NDArra
     are ranked among those values, too.
     """
     least = np.array([[MATERIAL.get(stream.metric, -math.inf)] for stream in streams])
+    worse = np.array([[directions(stream.metric)[0]] for stream in streams])
     known = np.isfinite(after)
     total, count = (np.cumsum(values, axis=1) for values in (np.where(known, after, 0.0), known))
     total[:, RECENT:], count[:, RECENT:] = (
         total[:, RECENT:] - total[:, :-RECENT],
         count[:, RECENT:] - count[:, :-RECENT],
     )
-    recent = np.divide(total, count, out=np.full_like(total, -math.inf), where=count > 0)
-    return np.asarray((recent - np.nanmean(before, axis=1, keepdims=True) >= least) | np.isneginf(least))
+    recent = np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
+    return np.asarray((worse * (recent - np.nanmean(before, axis=1, keepdims=True)) >= least) | np.isneginf(least))
 
 
 def expectations(before: Floats) -> list[Expectation]:

@@ -19,11 +19,12 @@ from pyspark.sql import functions as F
 from solvent.config.base import midnight
 from solvent.config.expressions import Column
 from solvent.config.model import Project
+from solvent.evaluation import ALL
 from solvent.evaluation.metrics import DESCRIPTIVE
 from solvent.features import Feature
 from solvent.features.profile import by_window, cell_counts, stored_references
 from solvent.features.table import labelled_rows, predicted_within
-from solvent.monitoring.detector import CONCENTRATION, LABEL_RATE
+from solvent.monitoring.detector import CONCENTRATION, LABEL_RATE, VOLUME
 from solvent.monitoring.deviation import Finding, Stream, Verdict, judge
 from solvent.monitoring.drift import Drift, append_counted, append_drift, concentrations
 from solvent.monitoring.findings import WHOSE, append_once, whose
@@ -284,6 +285,9 @@ def judged(
             (reference if settled else life)[stream, window] = usable
     windows = windows_between(life, last, settings.length)
     before = windows_between(reference, None, settings.length)
+    rows = volumes(measured)
+    life |= {(Stream(VOLUME), window): rows.get(window, volume(0)) for window in windows}
+    reference |= {(Stream(VOLUME), window): rows[window] for window in before if window in rows}
     began = min((window for phase, window, *_ in measured if phase == LIFE), default=last)
     for (window, feature), (n, concentration) in inputs.items():
         settled = window < max(began, judged_from or began)
@@ -300,6 +304,16 @@ def judged(
         settings.tolerances,
     )
     return verdict, windows
+
+
+def volumes(measured: Mapping[Position, Figure]) -> dict[date, float]:
+    """The volume of every window in which anything was measured."""
+    return {window: volume(latest.n) for (_, window, slice, *_), latest in measured.items() if slice == ALL}
+
+
+def volume(rows: int) -> float:
+    """A number of labelled rows as it is judged; half a row is added, so that none is a number, too."""
+    return math.log(rows + 0.5)
 
 
 def stream_of(metric: str, slice: str, slice_value: str) -> Stream:

@@ -105,6 +105,8 @@ def causes(investigation: Investigation) -> Picture:
 def inputs(alarm: Alarm) -> Picture:
     """How inputs are distributed since the change, beside the rows the model learned from."""
     names = list(dict.fromkeys(alarm.inputs["feature"]))
+    if not names:
+        return picture("No input is looked at: what changed is how many rows there are", "", 0.7)
     made = picture(
         f"Inputs since {alarm.investigation.change} (blue) beside training rows (grey)",
         "Share of rows in each cell: of the inputs that moved with the change or, if none did, of those where the change is strongest.",

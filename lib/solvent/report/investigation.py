@@ -14,6 +14,7 @@ KINDS = {
     "slice": "Slice",
     "label_rate": "Label rate",
     "relation": "Inputs and labels",
+    "volume": "Rows",
 }
 
 

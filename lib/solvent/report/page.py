@@ -30,6 +30,7 @@ WORDS = {
     "positive_rate": "Positive labels",
     "log_label_rate": "Label rate (its logarithm)",
     "concentration": "Concentration",
+    "log_rows": "Labelled rows (their logarithm)",
     "rmse": "Root mean squared error",
     "mae": "Mean absolute error",
     "r2": "Variance explained (R²)",

@@ -17,7 +17,7 @@ from solvent.tables.warehouse import Warehouse
 
 # Columns of a source beside those declared: the batch and the file that brought a row.
 BATCH, FILE = "_batch", "_file"
-BATCHES = "ingest_batches"
+BATCHES, QUARANTINE = "ingest_batches", "quarantine"
 BATCH_COLUMNS = (
     Column("source", "STRING"),
     Column("batch", "STRING"),
