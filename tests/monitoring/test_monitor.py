@@ -145,7 +145,10 @@ def test_two_monitors_at_once_enter_whole_weeks_and_each_of_them_once(weekly: An
     assert (one.verdict, one.life) == (other.verdict, other.life)
     # The week of March 1 has begun before; the one of April 8 has not matured to its end.
     assert one.life == [date(2024, 2, 26) + timedelta(weeks=n) for n in range(6)]
-    assert set(one.verdict.unjudged.values()) == {"5 reference windows have a value; 21 are needed"}
+    assert one.verdict.unjudged
+    assert all(
+        reason.endswith("reference windows have a value; 21 are needed") for reason in one.verdict.unjudged.values()
+    )
     run = weekly.run()
     for table, place in (
         (PERFORMANCE, ["phase", "window", "slice", "slice_value", "metric"]),
