@@ -26,7 +26,15 @@ from solvent.errors import ConfigurationError, EvaluationError, FeatureError, Re
 from solvent.evaluation import ALL, DaySums, Evaluation, day_sums, require_daily, require_known, require_paired
 from solvent.evaluation.metrics import DESCRIPTIVE
 from solvent.features import FeatureGroup, load_groups
-from solvent.features.table import FeatureBuild, build_features, columns_of, declared, feature_code, read_build
+from solvent.features.table import (
+    FeatureBuild,
+    build_features,
+    columns_of,
+    declared,
+    feature_code,
+    predicted_within,
+    read_build,
+)
 from solvent.identity import Commit, code_digest, commit_of, environment_facts, function_digests, java_of, packages_of
 from solvent.ingest import Batch, ingest
 from solvent.investigation import (
@@ -513,9 +521,12 @@ class Run:
         mine = F.col("model_digest") == version.digest
         predictions = self.warehouse.read(predictions_table(self.project, self.settings.groups)).where(mine)
         with self.step("monitor") as say:
-            measured = reference_measured(self.warehouse, version)
-            holdout = None if measured else self.holdout_of(version, featured=True)
             manifest = self.registry.manifest(version)
+            holdout = None
+            if not reference_measured(self.warehouse, version):
+                span = (datetime.fromisoformat(manifest["windows"][edge]) for edge in ("holdout_start", "holdout_end"))
+                whole = predicted_within(*self.project.monitoring.whole_windows(*span))
+                holdout = self.holdout_of(version, featured=True).where(whole)
             described = described_of(self.settings.groups, manifest)
             since = judged_from(self.warehouse, version, self.as_of)
             found = monitor(

@@ -252,6 +252,11 @@ class Monitoring(Frozen):
         """The window that a time is in, by its first day."""
         return moment.date() - timedelta(days=moment.weekday() if self.window == "week" else 0)
 
+    def whole_windows(self, since: datetime, until: datetime) -> tuple[datetime, datetime]:
+        """The part of a span that is whole windows: of a part of one, figures would be taken for those of all of it."""
+        first = midnight(self.window_of(since))
+        return first if first == since else first + self.length, midnight(self.window_of(until))
+
     def judged(self, measured: Sequence[str]) -> tuple[str, ...]:
         """The metrics judged, of those measured."""
         return self.metrics or tuple(measured)

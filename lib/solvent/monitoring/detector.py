@@ -208,4 +208,6 @@ def change_point(e_values: Floats) -> ChangePoint:
     starts = np.flatnonzero(total[-1] - total[:-1] >= CONFIDENCE)
     ends = np.searchsorted(total, total[starts] + CONFIDENCE)
     shortest = int(np.argmin(ends - starts))
-    return ChangePoint(int(np.argmax(share)), int(starts[shortest]), int(min(ends[shortest], len(share))) - 1)
+    # Of equal ones the last: what did not change is no part of a change.
+    likeliest = len(share) - 1 - int(np.argmax(share[::-1]))
+    return ChangePoint(likeliest, int(starts[shortest]), int(min(ends[shortest], len(share))) - 1)

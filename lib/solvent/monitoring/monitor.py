@@ -144,7 +144,7 @@ def monitor(
         project: Declares label, measures and monitoring.
         version: The model.
         predictions: Its predictions: key, slices, prediction_time, prediction.
-        holdout: The same with label and features, for the windows of its holdout; None if these were measured before.
+        holdout: The same with label and features, of the whole windows of its holdout; None if these were measured before.
         features: What is described of it: the features the model uses, and its prediction.
         pins: The versions of the sources that labels are read from.
         as_of: Labels count that were available before it.
@@ -167,7 +167,7 @@ def monitor(
         reference = measured_windows(holdout, kind, project.evaluation, key, settings.window)
         append_changed(warehouse, version, REFERENCE, as_of, reference, before)
     end = midnight(as_of)
-    # Whole windows only: what is measured of a part of one would be told as if it were of all of it.
+    # Whole windows, see Monitoring.whole_windows.
     last = midnight(settings.window_of(end - project.windows.maturity))
     since = midnight(settings.window_of(measured_until(before, last, settings.length) - settings.look_back))
     recent = predictions.where(predicted_within(since, end))
