@@ -529,11 +529,12 @@ class Run:
                 holdout = self.holdout_of(version, featured=True).where(whole)
             described = described_of(self.settings.groups, manifest)
             since = judged_from(self.warehouse, version, self.as_of)
-            found = monitor(
-                self.warehouse, self.project, version, predictions, holdout, described, self.pins, self.as_of, since
-            )
-            last = next((batch for batch in reversed(scored) if batch.rows), scored[-1])
             trained = date.fromisoformat(manifest["as_of"])
+            found = monitor(
+                self.warehouse, self.project, version, predictions, holdout, trained, described, self.pins, self.as_of,
+                since,
+            )  # fmt: skip
+            last = next((batch for batch in reversed(scored) if batch.rows), scored[-1])
             health = append_model_health(self.warehouse, version, trained, last.rows, last.seconds, self.as_of)
             say(
                 f"{version}: {len(found.windows)} {self.project.monitoring.window}s new or changed, {len(found.life)} judged"

@@ -167,6 +167,12 @@ def test_two_monitors_at_once_enter_whole_weeks_and_each_of_them_once(weekly: An
     }  # fmt: skip
     before = counts(weekly)
     assert (monitored(weekly, ENDS).windows, counts(weekly)) == ([], before)
+    earlier = ENDS - timedelta(weeks=1)
+    then = monitored(weekly, earlier)
+    assert then.life == one.life[:-1]
+    before = counts(weekly)
+    again = monitored(weekly, earlier)
+    assert (again.windows, again.verdict, counts(weekly)) == ([], then.verdict, before)
 
 
 def test_values_of_a_week_equal_scikit_learn_on_its_rows(weekly: Any) -> None:

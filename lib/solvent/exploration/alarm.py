@@ -90,7 +90,7 @@ def look_into(run: Run, one: Investigation) -> Alarm:
     # The windows that were judged when it was opened end where labels were still to come.
     end = run.project.monitoring.window_of(midnight(one.as_of) - run.project.windows.maturity)
     life = windows_of(first_judged(run, version, one), end, run.project.monitoring)
-    streams = [deviating(run, version, found, life) for found in findings[:STREAMS]]
+    streams = [deviating(run, version, found, life, one.as_of) for found in findings[:STREAMS]]
     looked = look(
         run.warehouse, run.project, run.settings.groups, version, run.registry.manifest(version), streams[0].stream,
         around(one.change, end), lambda: run.holdout_of(version, featured=True), run.pins, one.as_of,
@@ -111,10 +111,12 @@ def windows_of(began: date, end: date, settings: Monitoring) -> list[date]:
     return [first + n * settings.length for n in range((end - first) // settings.length)]
 
 
-def deviating(run: Run, version: ModelVersion, found: Mapping[str, Any], life: Sequence[date]) -> DeviatingStream:
+def deviating(
+    run: Run, version: ModelVersion, found: Mapping[str, Any], life: Sequence[date], as_of: date
+) -> DeviatingStream:
     """A finding with its values by window."""
     stream = Stream(found["metric"], found["slice"], found["slice_value"])
-    days = series_of(run.warehouse, version, stream, life)
+    days = series_of(run.warehouse, version, stream, life, as_of)
     return DeviatingStream(
         stream, days, found["expected"], found["expected_low"], found["expected_high"], found["p_value"]
     )

@@ -155,7 +155,8 @@ def lost_rows(days: Sequence[date], splits: Sequence[Split], change: date, end: 
     first = first_since(days, change)
     if not first:
         raise EvaluationError(f"no days with labels are known before {change}; an investigation compares at least one")
-    spans = (days[first - 1] - days[0]).days + 1, (end - change).days
+    # Before, a model's life may not have begun where its holdout ended; since, days without a row are what it is about.
+    spans = first, (end - change).days
     whole = next(one for one in splits if one.name == PREDICTION and one.kind == FEATURE)
     before, after = whole.sums[:first].sum(axis=(0, 1)), whole.sums[first:].sum(axis=(0, 1))
     lost = before[ROWS] / spans[0] - after[ROWS] / spans[1]

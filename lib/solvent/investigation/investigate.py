@@ -159,7 +159,7 @@ def investigate(
         reason="",
         report="",
     )
-    series = series_of(warehouse, version, headline.stream, life)
+    series = series_of(warehouse, version, headline.stream, life, as_of)
     return Dossier(opened, headline, series, looked.scope, looked.analysis, beside, looked.examples, looked.references)
 
 
@@ -221,18 +221,26 @@ def findings_of(monitored: Monitored) -> list[dict[str, Any]]:
 
 
 def series_of(
-    warehouse: Warehouse, version: ModelVersion, stream: Stream, life: Sequence[date]
+    warehouse: Warehouse, version: ModelVersion, stream: Stream, life: Sequence[date], as_of: date
 ) -> list[tuple[date, float | None, bool]]:
-    """The value of a stream, as it is judged, in every window it has one up to the end of a life, and whether the window is judged."""
+    """The value of a stream, as it is judged, in every window it has one up to the end of a life, and whether the window is judged.
+
+    Args:
+        warehouse: The project's tables.
+        version: The model.
+        stream: Which.
+        life: The windows that are judged, in order.
+        as_of: What was measured later does not count.
+    """
     known: dict[date, float | None] = {}
     if stream.of_feature:
-        measured = concentrations(warehouse, version)
+        measured = concentrations(warehouse, version, as_of)
         known = {window: value for (window, feature), (_, value) in measured.items() if feature == stream.slice_value}
     elif stream.metric == VOLUME:
-        known = {**dict.fromkeys(life, volume(0)), **volumes(performance(warehouse, version))}
+        known = {**dict.fromkeys(life, volume(0)), **volumes(performance(warehouse, version, as_of))}
     else:
         found: dict[Stream, dict[date, float | None]] = {stream.whole: {}, stream: {}}
-        for (_, window, slice, value, metric), latest in performance(warehouse, version).items():
+        for (_, window, slice, value, metric), latest in performance(warehouse, version, as_of).items():
             if (where := stream_of(metric, slice, value)) in found:
                 found[where][window] = value_of(where, latest)
         windows = list(found[stream])

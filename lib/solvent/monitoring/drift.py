@@ -109,7 +109,7 @@ def append_counted(
     references = stored_references(warehouse, version.digest)
     found = [drift(window, references[feature], counts) for (window, feature), counts in sorted(counted.items())]
     first = min((window for window, _ in counted), default=as_of)
-    there = measured_last(warehouse, version, "psi", F.col("window") >= F.lit(first))
+    there = measured_last(warehouse, version, "psi", as_of, F.col("window") >= F.lit(first))
     rows = [
         (*whose(version), as_of, *astuple(one))
         for one in found
@@ -119,13 +119,15 @@ def append_counted(
     return found
 
 
-def concentrations(warehouse: Warehouse, version: ModelVersion) -> dict[tuple[date, str], tuple[int, float]]:
+def concentrations(
+    warehouse: Warehouse, version: ModelVersion, as_of: date
+) -> dict[tuple[date, str], tuple[int, float]]:
     """Rows and concentration of every window and feature of a model, as they were measured last: one for each in its life."""
-    return measured_last(warehouse, version, "concentration", F.lit(True))
+    return measured_last(warehouse, version, "concentration", as_of, F.lit(True))
 
 
 def measured_last(
-    warehouse: Warehouse, version: ModelVersion, figure: str, within: Expression
+    warehouse: Warehouse, version: ModelVersion, figure: str, as_of: date, within: Expression
 ) -> dict[tuple[date, str], tuple[int, float]]:
     """Rows and a figure of windows and features of a model, as they were measured last.
 
@@ -133,9 +135,11 @@ def measured_last(
         warehouse: The project's tables.
         version: The model.
         figure: Column of the table.
+        as_of: What was measured later does not count.
         within: Which rows are looked at.
     """
-    rows = warehouse.read(DRIFT).where((F.col("model_digest") == version.digest) & within)
+    known = (F.col("model_digest") == version.digest) & (F.col("as_of") <= F.lit(as_of))
+    rows = warehouse.read(DRIFT).where(known & within)
     latest = rows.groupBy("window", "feature").agg(F.max(F.struct("as_of", "n", figure)).alias("latest"))
     # As Arrow, as in monitor.performance.
     found = latest.select("window", "feature", "latest.n", f"latest.{figure}").toArrow().to_pydict()

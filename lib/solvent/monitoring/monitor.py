@@ -86,10 +86,11 @@ Position = tuple[str, date, str, str, str]
 
 
 class Figure(NamedTuple):
-    """A measurement as it is judged: on how many rows, and what came out."""
+    """A measurement as it is judged: on how many rows, what came out, and when it was first measured."""
 
     n: int
     value: float | None
+    first: date
 
 
 @dataclass(frozen=True)
@@ -132,6 +133,7 @@ def monitor(
     version: ModelVersion,
     predictions: DataFrame,
     holdout: DataFrame | None,
+    trained: date,
     features: Sequence[Feature],
     pins: Sequence[Pin],
     as_of: date,
@@ -145,6 +147,7 @@ def monitor(
         version: The model.
         predictions: Its predictions: key, slices, prediction_time, prediction.
         holdout: The same with label and features, of the whole windows of its holdout; None if these were measured before.
+        trained: The as-of of its training, which its holdout is measured as of.
         features: What is described of it: the features the model uses, and its prediction.
         pins: The versions of the sources that labels are read from.
         as_of: Labels count that were available before it.
@@ -160,16 +163,16 @@ def monitor(
     ):
         warehouse.create(table, columns)
     key, kind, settings = project.predicted.key, project.model.kind, project.monitoring
-    before = performance(warehouse, version)
+    before = performance(warehouse, version, as_of)
     if holdout is not None:
         cells = cell_counts(holdout, stored_references(warehouse, version.digest), features)
-        append_counted(warehouse, version, by_window(cells, settings.window), as_of)
+        append_counted(warehouse, version, by_window(cells, settings.window), trained)
         reference = measured_windows(holdout, kind, project.evaluation, key, settings.window)
-        append_changed(warehouse, version, REFERENCE, as_of, reference, before)
+        append_changed(warehouse, version, REFERENCE, trained, reference, before)
     end = midnight(as_of)
     # Whole windows, see Monitoring.whole_windows.
     last = midnight(settings.window_of(end - project.windows.maturity))
-    since = midnight(settings.window_of(measured_until(before, last, settings.length) - settings.look_back))
+    since = midnight(settings.window_of(measured_until(before, last, settings.length, as_of) - settings.look_back))
     recent = predictions.where(predicted_within(since, end))
     with kept(with_labels(recent, labels_of(warehouse, project, pins, since, end), key, end)) as labelled:
         covered = coverage_of(labelled, settings.window)
@@ -179,8 +182,8 @@ def monitor(
     append_coverage(warehouse, version, as_of, covered)
     drifts = append_drift(warehouse, version, since.date(), as_of, settings.window, as_of)
     health = append_health(warehouse, project, pins, as_of)
-    inputs = concentrations(warehouse, version)
-    verdict, windows = judged(project, performance(warehouse, version), inputs, last.date(), judged_from)
+    inputs = concentrations(warehouse, version, as_of)
+    verdict, windows = judged(project, performance(warehouse, version, as_of), inputs, last.date(), judged_from)
     append_deviations(warehouse, version, as_of, verdict, windows)
     return Monitored(version, covered, changed, drifts, health, verdict, windows)
 
@@ -193,9 +196,14 @@ def reference_measured(warehouse: Warehouse, version: ModelVersion) -> bool:
     return bool(rows.limit(1).collect())
 
 
-def measured_until(measured: Mapping[Position, Figure], last: datetime, length: timedelta) -> datetime:
-    """The end of what was measured of a life, so that no window is left out however seldom it is looked at; 1970 before the first time."""
-    ends = [window + length for phase, window, *_ in measured if phase == LIFE]
+def measured_until(measured: Mapping[Position, Figure], last: datetime, length: timedelta, as_of: date) -> datetime:
+    """The end of what was measured of a life before an as-of, so that no window is left out however seldom it is looked at.
+
+    What was measured at that as-of does not count, so that who looks again looks at the same. It is 1970 before the first time.
+    """
+    ends = [
+        window + length for (phase, window, *_), figure in measured.items() if phase == LIFE and figure.first < as_of
+    ]
     return min(last, midnight(max(ends))) if ends else datetime(1970, 2, 1, tzinfo=UTC)
 
 
@@ -218,14 +226,17 @@ def coverage_of(labelled: DataFrame, window: str) -> list[Coverage]:
     return [Coverage(*row) for row in windows.orderBy("window").collect()]
 
 
-def performance(warehouse: Warehouse, version: ModelVersion) -> dict[Position, Figure]:
-    """The latest measurement of every phase, window, slice value and metric of a model: some hundreds for each day of its life."""
-    rows = warehouse.read(PERFORMANCE).where(F.col("model_digest") == version.digest)
+def performance(warehouse: Warehouse, version: ModelVersion, as_of: date) -> dict[Position, Figure]:
+    """The latest measurement up to an as-of of every phase, window, slice value and metric of a model: some hundreds a day."""
+    mine = (F.col("model_digest") == version.digest) & (F.col("as_of") <= F.lit(as_of))
+    rows = warehouse.read(PERFORMANCE).where(mine)
     place = ("phase", "window", "slice", "slice_value", "metric")
-    latest = rows.groupBy(*place).agg(F.max(F.struct("as_of", "n", "value")).alias("latest"))
+    latest = rows.groupBy(*place).agg(
+        F.max(F.struct("as_of", "n", "value")).alias("latest"), F.min("as_of").alias("first")
+    )
     # As Arrow, because rows of Python objects would take longer than all else that grows with a model's life.
-    found = latest.select(*place, "latest.n", "latest.value").toArrow().to_pydict()
-    figures = map(Figure, found["n"], found["value"])
+    found = latest.select(*place, "latest.n", "latest.value", "first").toArrow().to_pydict()
+    figures = map(Figure, found["n"], found["value"], found["first"])
     return dict(zip(zip(*(found[name] for name in place), strict=True), figures, strict=True))
 
 
@@ -242,7 +253,7 @@ def append_changed(
     for one in found:
         measured = one.measured
         latest = there.get((phase, one.window, measured.slice, measured.slice_value, measured.metric))
-        if latest == (measured.n, measured.value):
+        if latest is not None and (latest.n, latest.value) == (measured.n, measured.value):
             continue
         rows.append(
             (
