@@ -74,6 +74,7 @@ def test_labels_and_deviations_are_those_of_the_champion_as_last_seen_by_then(
         judged("mine", AS_OF, "auc", False),
         judged("mine", later, "auc", True),
         judged("other", AS_OF, "brier", True),
+        judged("mine", AS_OF, "log_rows", True),
     ]
     warehouse.append_rows(DEVIATIONS, rows, DEVIATION_COLUMNS, "deviations")
     assert standing_of(warehouse, CHAMPION, TRAINED, AS_OF) == standing(49, ("log_loss on region north",))
