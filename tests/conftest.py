@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -173,9 +174,14 @@ class Shop:
     def copied(self, root: Path) -> Shop:
         """A Shop with tables, models and history of its own, that begins as this one is. Artifacts stay where they were made."""
         shutil.copytree(self.root, root)
-        copy = Shop.__new__(Shop)
-        copy.root, copy.landing = root, root / "var" / "landing" / "shop"
-        return copy
+        return Shop.at(root)
+
+    @classmethod
+    def at(cls, root: Path) -> Shop:
+        """A Shop that is there."""
+        there = cls.__new__(cls)
+        there.root, there.landing = root, root / "var" / "landing" / "shop"
+        return there
 
     @property
     def environ(self) -> dict[str, str]:
@@ -265,9 +271,20 @@ def shop(make_shop: Callable[[], Shop]) -> Shop:
 
 
 @pytest.fixture(scope="session")
-def newly_released(make_shop: Callable[[], Shop]) -> Shop:
-    """A Shop with a champion; nothing is added to it, so that copies of it begin alike."""
-    shop = make_shop()
+def newly_released(make_shop: Callable[[], Shop], tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    """A Shop with a champion, made once for all processes of the suite; nothing is added to it, so that copies of it begin alike."""
+    own = tmp_path_factory.getbasetemp()
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    root = shared / "newly_released"
+    with open(shared / "newly_released.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not root.exists():
+            root.symlink_to(release(make_shop()).root)
+    return Shop.at(root.resolve())
+
+
+def release(shop: Shop) -> Shop:
+    """Trains a model and makes it champion."""
     shop.configure("train: 30 days, holdout: 10 days", "train: 20 days, holdout: 27 days")
     path = shop.root / "conf/shop/model.yml"
     path.write_text(path.read_text() + "monitoring: {min_rows: 10}\n")
