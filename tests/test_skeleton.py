@@ -106,7 +106,7 @@ def test_the_environment_of_a_new_repository_is_that_of_this_one(tmp_path: Path,
     if jars:
         assert written == ours
         return
-    assert load_environment("local", tmp_path).spark.jars is None
+    assert load_environment("local", tmp_path).spark.jars == ()
     lines = [line for line in written.splitlines() if line not in ours.splitlines()]
     assert len(lines) == 2, lines
     assert lines[1].split(": ") == ["    spark.jars.packages", "io.delta:delta-spark_4.2_2.13:4.4.0"]

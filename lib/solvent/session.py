@@ -80,10 +80,9 @@ def made(environment: Environment) -> SparkSession:
             os.environ.setdefault("SPARK_LOCAL_HOSTNAME", "localhost")
             # Python workers must be the interpreter that runs this.
             os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    if environment.spark.jars is not None:
-        named = environment.spark.jars
-        folders = [named] if isinstance(named, str) else named
-        builder = builder.config("spark.jars", ",".join(jar for folder in folders for jar in jars_in(Path(folder))))
+    if environment.spark.jars:
+        jars = (jar for folder in environment.spark.jars for jar in jars_in(Path(folder)))
+        builder = builder.config("spark.jars", ",".join(jars))
     return configured(builder, {**DELTA, **RESULT_SETTINGS, **environment.spark.settings}).getOrCreate()
 
 

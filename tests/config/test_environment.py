@@ -90,7 +90,7 @@ def test_relative_paths_are_taken_from_the_root_wherever_the_command_runs(
         f"{tmp_path}/var/tables",
         f"{tmp_path}/var/landing",
     )
-    assert (found.reports, found.spark.jars) == (f"{tmp_path}/var/reports", f"{tmp_path}/.jars")
+    assert (found.reports, found.spark.jars) == (f"{tmp_path}/var/reports", (f"{tmp_path}/.jars",))
     assert found.mlflow.tracking_uri == f"sqlite:///{tmp_path}/var/mlflow.db"
     assert found.mlflow.artifacts == f"{tmp_path}/var/artifacts"
     assert load_environment(f"{tmp_path}/conf/environments/here.yml", tmp_path) == found

@@ -145,4 +145,4 @@ def test_what_is_not_written_to_s3_is_refused_before_anything_starts(tmp_path: P
         path.write_text(yaml.safe_dump({**found, key: value}))
         with pytest.raises(ConfigurationError, match=said):
             load_environment(str(path), tmp_path)
-    assert load_environment("s3", ROOT).spark.jars == [f"{ROOT}/.jars", f"{ROOT}/.jars-s3"]
+    assert load_environment("s3", ROOT).spark.jars == (f"{ROOT}/.jars", f"{ROOT}/.jars-s3")

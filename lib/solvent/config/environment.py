@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from solvent.config.base import Frozen, read_yaml, validated
+from solvent.config.base import Frozen, Items, read_yaml, validated
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 DATABRICKS, UNITY = "databricks", "databricks-uc"
@@ -89,18 +89,23 @@ class MLflow(Frozen):
         return self
 
 
+def one_or_more(value: Any) -> Any:
+    """A word as the list of it alone."""
+    return [value] if isinstance(value, str) else value
+
+
 class Spark(Frozen):
     """How a session is made where none exists: master and folders of jars, or the address of a Spark Connect server; and settings."""
 
     master: str | None = None
     remote: str | None = None
-    jars: str | list[str] | None = None
+    jars: Annotated[Items[str], BeforeValidator(one_or_more)] = ()
     settings: dict[str, str | int | float | bool] = {}
 
     @model_validator(mode="after")
     def one_session(self) -> Self:
         """Refuses a server that would be told what it has decided itself."""
-        if self.remote is not None and (self.master is not None or self.jars is not None):
+        if self.remote is not None and (self.master is not None or self.jars):
             raise ValueError("a server at remote has its own master and jars; give remote alone, or leave it out")
         return self
 
@@ -185,7 +190,7 @@ def load_environment(name: str, root: Path) -> Environment:
         landing=str(absolute(found.landing, root)),
         reports=str(absolute(found.reports, root)),
         mlflow=found.mlflow.model_copy(update=mlflow),
-        spark=found.spark.model_copy(update={"jars": absolute_jars(found.spark.jars, root)}),
+        spark=found.spark.model_copy(update={"jars": tuple(str(absolute(one, root)) for one in found.spark.jars)}),
         webhook=found.webhook,
     )
 
@@ -193,13 +198,6 @@ def load_environment(name: str, root: Path) -> Environment:
 def absolute(path: str | None, root: Path) -> str | None:
     """A path from the root; what names a scheme, or is absolute, stays."""
     return path if path is None or "://" in path or path.startswith(("/", "dbfs:")) else str(root / path)
-
-
-def absolute_jars(jars: str | list[str] | None, root: Path) -> str | list[str] | None:
-    """Folders of jars from the root."""
-    if isinstance(jars, list):
-        return [str(absolute(folder, root)) for folder in jars]
-    return absolute(jars, root)
 
 
 def absolute_uri(uri: str | None, root: Path) -> str | None:
