@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,9 @@ from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
 from solvent.cli import main
-from solvent.config.base import UNITS, duration_text, to_duration
+from solvent.config.base import UNITS, duration_text, midnight, to_duration
 from solvent.config.expressions import columns_used, parse_columns
-from solvent.config.model import Gate, Project, Windows, load_project
+from solvent.config.model import Gate, Monitoring, Project, Windows, load_project
 from solvent.errors import ConfigurationError
 from solvent.pipeline import load_settings
 
@@ -571,3 +571,19 @@ def test_check_names_a_source_that_a_group_reads_and_nobody_declares(conf: Path)
     edit(conf, "  weather:\n", "  wether:\n")
     result = check(conf)
     assert (result.exit_code, "weather" in result.output) == (2, True)
+
+
+moments = st.datetimes(datetime(2012, 1, 1), datetime(2015, 1, 1), timezones=st.just(UTC))
+
+
+@given(st.sampled_from(["day", "week"]), moments, moments)
+def test_whole_windows_are_those_within_a_span(window: str, one: datetime, other: datetime) -> None:
+    watch, (since, until) = Monitoring(window=window), sorted([one, other])
+    first, last = watch.whole_windows(since, until)
+    assert since <= first < since + watch.length
+    assert until - watch.length < last <= until
+    for edge in (first, last):
+        assert edge.time() == time()
+        assert midnight(watch.window_of(edge)) == edge
+        assert window == "day" or edge.weekday() == 0
+    assert watch.windows_per_year * watch.length <= timedelta(days=365)
