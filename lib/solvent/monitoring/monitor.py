@@ -8,11 +8,12 @@ expect. What deviates is decided by `deviation.judge` over all windows of the li
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from pyspark.sql import Column as Expression
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -32,7 +33,7 @@ from solvent.monitoring.health import Health, append_health
 from solvent.monitoring.labels import MATURED, NEVER, PENDING, with_labels
 from solvent.monitoring.windows import WindowMeasurement, measured_windows
 from solvent.registry import ModelVersion
-from solvent.session import kept
+from solvent.session import at_once, kept
 from solvent.tables.sources import Pin, read_source
 from solvent.tables.warehouse import Warehouse
 
@@ -174,18 +175,47 @@ def monitor(
     last = midnight(settings.window_of(end - project.windows.maturity))
     since = midnight(settings.window_of(measured_until(before, last, settings.length, as_of) - settings.look_back))
     recent = predictions.where(predicted_within(since, end))
-    with kept(with_labels(recent, labels_of(warehouse, project, pins, since, end), key, end)) as labelled:
-        covered = coverage_of(labelled, settings.window)
-        ripe = labelled.where((F.col("label_state") == MATURED) & predicted_within(since, last))
-        life = measured_windows(ripe, kind, project.evaluation, key, settings.window)
-        changed = append_changed(warehouse, version, LIFE, as_of, life, before)
-    append_coverage(warehouse, version, as_of, covered)
-    drifts = append_drift(warehouse, version, since.date(), as_of, settings.window, as_of)
-    health = append_health(warehouse, project, pins, as_of)
+    labelled = with_labels(recent, labels_of(warehouse, project, pins, since, end), key, end)
+    looks: list[Callable[[], Any]] = [
+        lambda: append_life(warehouse, project, version, labelled, predicted_within(since, last), as_of, before),
+        lambda: append_drift(warehouse, version, since.date(), as_of, settings.window, as_of),
+        lambda: append_health(warehouse, project, pins, as_of),
+    ]
+    (covered, changed), drifts, health = at_once(lambda look: look(), looks)
     inputs = concentrations(warehouse, version, as_of)
     verdict, windows = judged(project, performance(warehouse, version, as_of), inputs, last.date(), judged_from)
     append_deviations(warehouse, version, as_of, verdict, windows)
     return Monitored(version, covered, changed, drifts, health, verdict, windows)
+
+
+def append_life(
+    warehouse: Warehouse,
+    project: Project,
+    version: ModelVersion,
+    labelled: DataFrame,
+    whole: Expression,
+    as_of: date,
+    before: Mapping[Position, Figure],
+) -> tuple[list[Coverage], list[date]]:
+    """Measures labelled predictions; the coverage of their windows, and the windows whose measurements are new or changed.
+
+    Args:
+        warehouse: The project's tables.
+        project: Declares measures and monitoring.
+        version: The model.
+        labelled: Its predictions with their labels and the state of these.
+        whole: Whether a prediction is in a window that has matured to its end.
+        as_of: Labels count that were available before it.
+        before: What was measured before.
+    """
+    window = project.monitoring.window
+    with kept(labelled):
+        covered = coverage_of(labelled, window)
+        ripe = labelled.where((F.col("label_state") == MATURED) & whole)
+        life = measured_windows(ripe, project.model.kind, project.evaluation, project.predicted.key, window)
+        changed = append_changed(warehouse, version, LIFE, as_of, life, before)
+    append_coverage(warehouse, version, as_of, covered)
+    return covered, changed
 
 
 def reference_measured(warehouse: Warehouse, version: ModelVersion) -> bool:
