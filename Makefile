@@ -23,7 +23,7 @@ replay: setup ## Play the flights of August to December 2013 as if they came now
 	$(BIN)/python jobs/replay_flights.py
 
 test: setup ## Run the tests, in two processes
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 test-long: setup ## Run the tests that take minutes each: deployments that are killed or come at once
 	$(BIN)/python -m pytest -m long

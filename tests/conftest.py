@@ -27,6 +27,27 @@ ROOT = Path(__file__).resolve().parent.parent
 ENVIRONMENT = os.environ.get("SOLVENT_ENVIRONMENT", "local")
 
 
+# What takes longest begins first, so that no process of the suite is left alone with it at the end.
+LONGEST = (
+    "deployment/test_deploy.py",
+    "test_pipeline.py",
+    "registry/test_server.py",
+    "monitoring/test_monitor.py",
+    "test_replay.py",
+    "test_ingest.py",
+    "training/test_search.py",
+    "test_catalog.py",
+    "investigation/test_investigation.py",
+    "notebooks/test_execution.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts the files of LONGEST first, in their order."""
+    place = {ROOT / "tests" / name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path, len(LONGEST)))
+
+
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     """The session of an environment, with its warehouse in a temporary folder, and as few tasks as cores."""
