@@ -77,10 +77,12 @@ def changes(
 
 
 def scored(warehouse: Warehouse, version: ModelVersion) -> list[Any]:
-    """The batches of a model, with the day of their first prediction time."""
-    day = F.date_format("since", "yyyy-MM-dd").alias("day")
+    """The batches of a model, with the day of their first prediction time, and that on which they ended."""
+    day, ended = (
+        F.date_format(edge, "yyyy-MM-dd").alias(name) for edge, name in (("since", "day"), ("until", "ended"))
+    )
     rows = warehouse.read(SCORED).where(F.col("model_digest") == version.digest)
-    return rows.orderBy("sequence").select(day, "pins", "code").collect()
+    return rows.orderBy("sequence").select(day, ended, "pins", "code").collect()
 
 
 def code(batches: Sequence[Any], change: date) -> Change:
@@ -125,8 +127,8 @@ def apart(before: float, after: float) -> bool:
 
 
 def version_read(batches: Sequence[Any], source: str, change: date) -> int | None:
-    """The version of a source that the last scoring before the change read; None if there was none."""
-    before, _ = parted(batches, change)
+    """The version of a source that the last scoring before the change read, or else one that reached beyond it; None if there was none."""
+    before = [row for row in batches if row["ended"] <= change.isoformat()] or parted(batches, change)[0]
     pins = json.loads(before[-1]["pins"]) if before else []
     return next((int(pin["version"]) for pin in pins if pin["source"] == source), None)
 
