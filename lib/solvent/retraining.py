@@ -96,8 +96,8 @@ def deviating(warehouse: Warehouse, champion: ModelVersion, as_of: date, since: 
     seen = warehouse.read(DEVIATIONS).where(mine)
     last = seen.agg(F.max("as_of").alias("as_of"))
     # Another model brings back no rows.
-    model = F.col("deviates") & (F.col("metric") != VOLUME)
-    found = seen.join(last, "as_of").where(model).select("metric", "slice", "slice_value", "alarm")
+    mendable = F.col("deviates") & (F.col("metric") != VOLUME)
+    found = seen.join(last, "as_of").where(mendable).select("metric", "slice", "slice_value", "alarm")
     rows = found.distinct().collect()
     if any(row["alarm"] < since for row in rows):
         return ()

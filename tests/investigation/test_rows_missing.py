@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Any
 
 import pytest
 
+from solvent.config.base import midnight
 from solvent.investigation import investigations
 
 RELEASED, BREAKS, ENDS = date(2024, 3, 1), date(2024, 3, 11), date(2024, 3, 28)
 HEADER = "id,customer,placed,amount,returned"
-
-
-def moment(day: date) -> datetime:
-    return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
 def negative(line: str) -> str:
@@ -36,7 +33,7 @@ def broken(newly_released: Any, tmp_path_factory: pytest.TempPathFactory, make_o
         shop.land("orders", f"{name}.csv", [HEADER, *some])
         run = shop.run()
         run.ingest()
-        run.score(run.registry.find("shop", "1"), moment(since), moment(until))
+        run.score(run.registry.find("shop", "1"), midnight(since), midnight(until))
     return shop
 
 

@@ -252,6 +252,10 @@ class Monitoring(Frozen):
         """The window that a time is in, by its first day."""
         return moment.date() - timedelta(days=moment.weekday() if self.window == "week" else 0)
 
+    def windows(self, first: date, end: date) -> list[date]:
+        """The windows from one to the last that is over at the first day of another."""
+        return [first + n * self.length for n in range((end - first) // self.length)]
+
     def whole_windows(self, since: datetime, until: datetime) -> tuple[datetime, datetime]:
         """The part of a span that is whole windows: of a part of one, figures would be taken for those of all of it."""
         first = midnight(self.window_of(since))

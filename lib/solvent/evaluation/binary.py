@@ -16,7 +16,7 @@ import numpy as np
 from solvent.evaluation import intervals
 from solvent.evaluation.fixed_point import as_float, units
 from solvent.evaluation.intervals import Interval
-from solvent.evaluation.result import ALL, CalibrationBin, Curves, HistogramBin, Measurement, ThresholdPoint
+from solvent.evaluation.result import CalibrationBin, Curves, HistogramBin, Measurement, ThresholdPoint
 from solvent.evaluation.tallies import BINS, BUCKETS_PER_BIN, COUNTS, FIXED, SQUARED_LOSS_SCALE
 
 MOST_POINTS = 200
@@ -203,10 +203,9 @@ def measured(tallied: Mapping[tuple[str, str], Tally], metrics: Sequence[str], c
     return found
 
 
-def curves(cells: Sequence[Any], confidence: float) -> Curves:
-    """The curves of all rows, from the cells of "all", one for each bucket of the score."""
+def curves(cells: Sequence[Any], tally: Tally, confidence: float) -> Curves:
+    """The curves of all rows, from the cells of "all", one for each bucket of the score, and what these sum to."""
     everything = sorted(cells, key=lambda row: -row["cell"])
-    tally = tallies(cells)[ALL, ALL]
     points = threshold_points(everything, tally.all.count("positives"), tally.all.count("negatives"))
     two_classes = tally.all.count("positives") > 0 and tally.all.count("negatives") > 0
     return Curves(

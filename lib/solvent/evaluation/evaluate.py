@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pyspark.sql import DataFrame
@@ -37,12 +37,13 @@ def evaluate(scored: DataFrame, kind: Kind, measures: Measures, key: Sequence[st
         raise EvaluationError(
             "there are no rows with a label to evaluate on; choose a later as-of, or a longer holdout"
         )
-    return Evaluation(measured(cells, kind, measures), curves(scored, cells, kind, measures.confidence))
+    sums = summed(cells, kind)
+    return Evaluation(measured(sums, kind, measures), curves(scored, cells, sums, kind, measures.confidence))
 
 
 def measure(scored: DataFrame, kind: Kind, measures: Measures, key: Sequence[str]) -> list[Measurement]:
     """The measurements of `evaluate` without curves, always in one pass; none if there are no rows."""
-    return measured(valid_cells(scored, kind, measures, key), kind, measures)
+    return measured(summed(valid_cells(scored, kind, measures, key), kind), kind, measures)
 
 
 def valid_cells(scored: DataFrame, kind: Kind, measures: Measures, key: Sequence[str]) -> Sequence[Any]:
@@ -71,17 +72,23 @@ def of_all(cells: Sequence[Any]) -> list[Any]:
     return [row for row in cells if row["slice"] == ALL]
 
 
-def measured(cells: Sequence[Any], kind: Kind, measures: Measures) -> list[Measurement]:
+def summed(cells: Sequence[Any], kind: Kind) -> Mapping[tuple[str, str], Any]:
+    """What the cells of each slice value come to."""
+    return binary.tallies(cells) if kind == "binary" else regression.blocks_of(cells)
+
+
+def measured(sums: Mapping[tuple[str, str], Any], kind: Kind, measures: Measures) -> list[Measurement]:
     """Every metric on every slice value, ordered."""
-    if kind == "binary":
-        return ordered(binary.measured(binary.tallies(cells), measures.metrics, measures.confidence))
-    return ordered(regression.measured(regression.blocks_of(cells), measures.metrics, measures.confidence))
+    measured_of = binary.measured if kind == "binary" else regression.measured
+    return ordered(measured_of(sums, measures.metrics, measures.confidence))
 
 
-def curves(scored: DataFrame, cells: Sequence[Any], kind: Kind, confidence: float) -> Curves:
+def curves(
+    scored: DataFrame, cells: Sequence[Any], sums: Mapping[tuple[str, str], Any], kind: Kind, confidence: float
+) -> Curves:
     """The curves of all rows."""
     if kind == "binary":
-        return binary.curves(of_all(cells), confidence)
+        return binary.curves(of_all(cells), sums[ALL, ALL], confidence)
     # Where the bins of a regression are is known only now that all predictions were seen.
     span = regression.span_of(of_all(cells))
     strips = regression.strip_sums(scored, span).collect()

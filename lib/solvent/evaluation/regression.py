@@ -216,13 +216,11 @@ def calibration_bins(strips: Sequence[Any], span: tuple[float, float], confidenc
 
 def calibration_bin(strips: Sequence[Any], span: tuple[float, float], confidence: float) -> CalibrationBin:
     """One bin of the calibration curve."""
-    n = sum(row["n"] for row in strips)
-    predictions, labels, squares = (
-        sum((row[name] for row in strips), Decimal(0)) for name in ("predictions", "labels", "label_squares")
-    )
-    mean = float(labels / n)
-    variance = float(squares - labels**2 / n) / (n - 1) if n > 1 else 0.0
-    interval = intervals.student_t(mean, variance, n, confidence)
+    names = ("predictions", "labels", "label_squares")
+    totals = {name: sum((row[name] for row in strips), Decimal(0)) for name in names}
+    sums = Sums(sum(row["n"] for row in strips), totals)
+    mean = sums.mean("labels")
+    interval = intervals.student_t(mean, sums.variance("labels", "label_squares"), sums.n, confidence)
     width = (span[1] - span[0]) / STRIPS
     lower, upper = (span[0] + edge * width for edge in (strips[0]["strip"], strips[-1]["strip"] + 1))
-    return CalibrationBin(lower, upper, float(predictions / n), mean, interval.low, interval.high, n)
+    return CalibrationBin(lower, upper, sums.mean("predictions"), mean, interval.low, interval.high, sums.n)

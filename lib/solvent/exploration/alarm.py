@@ -10,7 +10,6 @@ from typing import Any
 import pandas as pd
 
 from solvent.config.base import midnight
-from solvent.config.model import Monitoring
 from solvent.errors import ConfigurationError
 from solvent.evaluation import ALL
 from solvent.features.profile import Reference, profile_of
@@ -88,8 +87,9 @@ def look_into(run: Run, one: Investigation) -> Alarm:
     version = run.registry.find(one.model, str(one.model_version))
     findings = sorted(one.findings, key=lambda found: (found["slice"] != ALL, found["alarm"] or "", found["p_value"]))
     # The windows that were judged when it was opened end where labels were still to come.
-    end = run.project.monitoring.window_of(midnight(one.as_of) - run.project.windows.maturity)
-    life = windows_of(first_judged(run, version, one), end, run.project.monitoring)
+    settings = run.project.monitoring
+    end = settings.window_of(midnight(one.as_of) - run.project.windows.maturity)
+    life = settings.windows(settings.window_of(midnight(first_judged(run, version, one))), end)
     streams = [deviating(run, version, found, life, one.as_of) for found in findings[:STREAMS]]
     looked = look(
         run.warehouse, run.project, run.settings.groups, version, run.registry.manifest(version), streams[0].stream,
@@ -103,12 +103,6 @@ def first_judged(run: Run, version: ModelVersion, one: Investigation) -> date:
     ends = [other.as_of for other in investigations(run.warehouse, version) if other.state == RESOLVED]
     began = min(batch.since for batch in batches(run.warehouse, version.digest)).date()
     return max([began, *(end for end in ends if end <= one.alarm)])
-
-
-def windows_of(began: date, end: date, settings: Monitoring) -> list[date]:
-    """The windows from the one of a day to the last before another day."""
-    first = settings.window_of(midnight(began))
-    return [first + n * settings.length for n in range((end - first) // settings.length)]
 
 
 def deviating(

@@ -232,7 +232,7 @@ def series_of(
         life: The windows that are judged, in order.
         as_of: What was measured later does not count.
     """
-    known: dict[date, float | None] = {}
+    known: dict[date, float | None]
     if stream.of_feature:
         measured = concentrations(warehouse, version, as_of)
         known = {window: value for (window, feature), (_, value) in measured.items() if feature == stream.slice_value}

@@ -19,7 +19,7 @@ from pyspark.sql import functions as F
 
 from solvent.config.base import midnight
 from solvent.config.expressions import Column
-from solvent.config.model import Project
+from solvent.config.model import Monitoring, Project
 from solvent.evaluation import ALL
 from solvent.evaluation.metrics import DESCRIPTIVE
 from solvent.features import Feature
@@ -324,8 +324,8 @@ def judged(
             usable = value_of(stream, latest) if latest.n >= settings.min_rows else None
             settled = phase == REFERENCE or (judged_from is not None and window < judged_from)
             (reference if settled else life)[stream, window] = usable
-    windows = windows_between(life, last, settings.length)
-    before = windows_between(reference, None, settings.length)
+    windows = windows_between(life, last, settings)
+    before = windows_between(reference, None, settings)
     rows = volumes(measured)
     life |= {(Stream(VOLUME), window): rows.get(window, volume(0)) for window in windows}
     reference |= {(Stream(VOLUME), window): rows[window] for window in before if window in rows}
@@ -370,14 +370,14 @@ def value_of(stream: Stream, figure: Figure) -> float | None:
 
 
 def windows_between(
-    values: Mapping[tuple[Stream, date], float | None], last: date | None, length: timedelta
+    values: Mapping[tuple[Stream, date], float | None], last: date | None, settings: Monitoring
 ) -> list[date]:
     """Every window from the first with a value to the last, or to the last before a date."""
     if not values:
         return []
     valued = [window for _, window in values]
-    first, end = min(valued), max(valued) if last is None else max(max(valued), last - length)
-    return [first + n * length for n in range((end - first) // length + 1)]
+    end = max(valued) + settings.length
+    return settings.windows(min(valued), end if last is None else max(end, last))
 
 
 def append_deviations(
