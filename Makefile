@@ -8,12 +8,12 @@ PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip --quiet
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup run replay test test-long cluster-test lint format lock wheel bench jars-s3 clean java jars
+.PHONY: help setup run replay test test-long cluster-test lint format lock wheel bench jars-s3 clean java jars classes
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: java $(VENV)/installed jars ## Make .venv from requirements.lock, and fetch Delta's jars
+setup: java $(VENV)/installed classes ## Make .venv from requirements.lock, and fetch Delta's jars
 
 run: setup ## Take the flights project from landing files to a released model and its report
 	$(BIN)/python jobs/stage_flights.py --environment local --until 2013-07-31
@@ -81,3 +81,6 @@ $(VENV)/installed: $(VENV)/locked setup.py pyproject.toml
 
 jars: $(VENV)/locked
 	@$(BIN)/python tools/fetch_jars.py
+
+classes: $(VENV)/installed jars
+	@test -e .jars/classes.jsa || { echo "Archiving the classes that Spark loads: a minute"; $(BIN)/python tools/archive_classes.py; }

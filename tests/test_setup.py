@@ -146,7 +146,7 @@ def test_a_jar_that_is_not_as_pinned_leaves_none(resolved: Path, pins: dict[str,
 
 def test_the_jars_of_this_checkout_are_the_pinned_ones() -> None:
     pins = dict(reversed(line.split()) for line in (ROOT / "jars.sha256").read_text().splitlines())
-    found = {jar.name: hashlib.sha256(jar.read_bytes()).hexdigest() for jar in (ROOT / ".jars").iterdir()}
+    found = {jar.name: hashlib.sha256(jar.read_bytes()).hexdigest() for jar in (ROOT / ".jars").glob("*.jar")}
     assert found == pins
 
 

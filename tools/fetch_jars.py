@@ -55,8 +55,8 @@ class JarError(Exception):
 
 
 def digests(folder: Path) -> dict[str, str]:
-    """The SHA-256 of each file of a folder by its name; empty if there is no folder."""
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.glob("*")}
+    """The SHA-256 of each jar of a folder by its name; empty if there is no folder."""
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.glob("*.jar")}
 
 
 def resolve(wanted: JarSet, home: Path) -> Path:

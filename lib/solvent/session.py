@@ -36,6 +36,9 @@ RESULT_SETTINGS = {
 }
 # Small jobs are mostly planning, which waits for nothing else.
 AT_ONCE = 4
+# Made by tools/archive_classes.py, in the folder of jars; Java starts without it where another Java or other jars made it.
+ARCHIVE = "classes.jsa"
+JAVA_OPTIONS = "spark.driver.extraJavaOptions"
 
 Thing = TypeVar("Thing")
 Result = TypeVar("Result")
@@ -72,18 +75,31 @@ def made(environment: Environment) -> SparkSession:
         # Models that are left when Python ends would wait for a server that is no longer heard.
         atexit.register(spark.stop)
         return spark
-    builder = SparkSession.builder.appName("solvent")
-    if environment.spark.master is not None:
-        builder = builder.master(environment.spark.master)
-        if environment.spark.master.startswith("local"):
-            builder = builder.config("spark.driver.host", "127.0.0.1").config("spark.driver.bindAddress", "127.0.0.1")
-            os.environ.setdefault("SPARK_LOCAL_HOSTNAME", "localhost")
-            # Python workers must be the interpreter that runs this.
-            os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    if environment.spark.jars:
-        jars = (jar for folder in environment.spark.jars for jar in jars_in(Path(folder)))
-        builder = builder.config("spark.jars", ",".join(jars))
-    return configured(builder, {**DELTA, **RESULT_SETTINGS, **environment.spark.settings}).getOrCreate()
+    builder, master = SparkSession.builder.appName("solvent"), environment.spark.master
+    settings: dict[str, object] = {**DELTA, **RESULT_SETTINGS, **environment.spark.settings}
+    if master is not None:
+        builder = builder.master(master)
+    jars = [jar for folder in environment.spark.jars for jar in jars_in(Path(folder))]
+    if master is not None and master.startswith("local"):
+        settings |= {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
+        os.environ.setdefault("SPARK_LOCAL_HOSTNAME", "localhost")
+        # Python workers must be the interpreter that runs this.
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+        settings |= on_class_path(jars, str(settings.get(JAVA_OPTIONS, "")))
+    elif jars:
+        settings["spark.jars"] = ",".join(jars)
+    return configured(builder, settings).getOrCreate()
+
+
+def on_class_path(jars: Sequence[str], options: str) -> dict[str, object]:
+    """Settings by which one process finds jars where Java itself does, which reads classes from an archive if there is one."""
+    if not jars:
+        return {}
+    found: dict[str, object] = {"spark.driver.extraClassPath": ":".join(jars)}
+    archive = Path(jars[0]).with_name(ARCHIVE)
+    if archive.exists():
+        found[JAVA_OPTIONS] = f'{options} "-XX:SharedArchiveFile={archive}" -Xlog:cds*=off -Xlog:class+path=off'.strip()
+    return found
 
 
 def configured(builder: SparkSession.Builder, settings: Mapping[str, object]) -> SparkSession.Builder:
