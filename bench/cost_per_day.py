@@ -15,8 +15,8 @@ from pathlib import Path
 
 from flights.staging import stage
 from solvent.config.model import Retrain
-from solvent.pipeline import load_settings
 from solvent.replay import replay
+from solvent.settings import load_settings
 
 ROOT = Path(__file__).resolve().parent.parent
 START, AGES, DAYS = date(2013, 8, 2), (30, 147), 3

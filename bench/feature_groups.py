@@ -11,7 +11,8 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
-from solvent.pipeline import Run, load_settings
+from solvent.pipeline import Run
+from solvent.settings import load_settings
 from solvent.training import Inputs, Training, fit, score_holdout
 
 ROOT = Path(__file__).resolve().parent.parent

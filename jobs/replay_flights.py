@@ -12,8 +12,8 @@ from flights.faults import BEGINS, FAULTS
 from flights.staging import stage
 from solvent.errors import SolventError
 from solvent.options import listen
-from solvent.pipeline import load_settings
 from solvent.replay import replay, report
+from solvent.settings import load_settings
 
 FIRST, RELEASED, WEEK = date(2013, 1, 1), date(2013, 8, 2), timedelta(days=7)
 

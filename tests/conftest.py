@@ -18,9 +18,10 @@ import yaml
 from pyspark.sql import SparkSession
 
 from solvent.config.environment import load_environment
-from solvent.pipeline import Run, load_settings
+from solvent.pipeline import Run
 from solvent.release import promote
 from solvent.session import session
+from solvent.settings import load_settings
 
 ROOT = Path(__file__).resolve().parent.parent
 # A deployment tests a checkout that has no jars of its own, and names the environment that has.

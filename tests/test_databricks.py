@@ -27,9 +27,9 @@ from solvent.config.environment import load_environment
 from solvent.deployment.deploy import Deployment
 from solvent.deployment.plan import TRAIN, Plan
 from solvent.identity import environment_facts
-from solvent.pipeline import load_settings
 from solvent.registry.storage import located
 from solvent.session import made
+from solvent.settings import load_settings
 
 ROOT = Path(__file__).resolve().parents[1]
 BUNDLE: dict[str, Any] = yaml.safe_load((ROOT / "databricks.yml").read_text())

@@ -10,10 +10,11 @@ import pytest
 from pyspark.sql import functions as F
 
 from solvent.errors import ConfigurationError
-from solvent.pipeline import Run, load_settings
+from solvent.pipeline import Run
 from solvent.registry import CHAMPION
 from solvent.replay import MONTHLY, NEVER, POLICY, STEPS, Reign, Step, joined, marks_of, reigns_of, replay, report
 from solvent.scoring import predictions_table
+from solvent.settings import load_settings
 
 DATES = [date(2024, 2, 26), date(2024, 3, 4)]
 HEADER = "id,customer,placed,amount,returned"

@@ -12,8 +12,9 @@ from pathlib import Path
 
 from pyspark import SparkContext
 
-from solvent.pipeline import Run, Settings, load_settings
+from solvent.pipeline import Run
 from solvent.session import ARCHIVE, JAVA_OPTIONS
+from solvent.settings import Settings, load_settings
 from solvent.skeleton.skeleton import AS_OF, new_project
 
 JARS = Path(__file__).resolve().parent.parent / ".jars"

@@ -13,7 +13,8 @@ import click
 
 from solvent.config.model import projects_of
 from solvent.errors import ConfigurationError
-from solvent.pipeline import Run, Settings, load_settings
+from solvent.pipeline import Run
+from solvent.settings import Settings, load_settings
 
 Command = Callable[..., Any]
 

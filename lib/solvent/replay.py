@@ -26,10 +26,11 @@ from solvent.monitoring import Monitored
 from solvent.monitoring.findings import append_once
 from solvent.monitoring.labels import MATURED, with_labels
 from solvent.monitoring.monitor import labels_of
-from solvent.pipeline import Run, Settings, write_page
+from solvent.pipeline import Run, write_page
 from solvent.registry import CHAMPION
 from solvent.report.replay import Mark, ReplayPage, Versus, Way, replay_page
 from solvent.session import kept
+from solvent.settings import Settings
 from solvent.tables.warehouse import Warehouse
 
 NEVER, POLICY, MONTHLY = "never", "policy", "monthly"

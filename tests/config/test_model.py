@@ -24,7 +24,7 @@ from solvent.config.base import UNITS, duration_text, midnight, to_duration
 from solvent.config.expressions import columns_used, parse_columns
 from solvent.config.model import Gate, Monitoring, Project, Windows, load_project
 from solvent.errors import ConfigurationError
-from solvent.pipeline import load_settings
+from solvent.settings import load_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 MODEL: dict[str, Any] = yaml.safe_load(

@@ -10,7 +10,8 @@ from pyspark.sql import SparkSession
 
 from flights.staging import stage
 from solvent.identity import code_digest
-from solvent.pipeline import Run, load_settings
+from solvent.pipeline import Run
+from solvent.settings import load_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -8,8 +8,8 @@ import pytest
 
 from solvent.features.table import feature_code
 from solvent.identity import Manifest, code_digest, packages_of
-from solvent.pipeline import load_settings
 from solvent.reproduction import present_code
+from solvent.settings import load_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -24,9 +24,10 @@ from pyspark.sql import SparkSession
 from solvent.config.environment import MLflow, Tables
 from solvent.errors import RefusedError, RegistryError
 from solvent.identity import FORMAT, Manifest
-from solvent.pipeline import Run, load_settings
+from solvent.pipeline import Run
 from solvent.registry import CHALLENGER, CHAMPION, PREVIOUS, ModelVersion, Registry
 from solvent.release import decisions, promote, release, rollback
+from solvent.settings import load_settings
 from solvent.tables.warehouse import Warehouse
 
 ROOT = Path(__file__).resolve().parents[2]

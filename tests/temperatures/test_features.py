@@ -13,7 +13,8 @@ from solvent.config.model import Project, load_project
 from solvent.evaluation import day_sums, lead
 from solvent.features import build, load_groups, truncation_proof
 from solvent.features.table import labelled_rows, read_build
-from solvent.pipeline import Run, load_settings
+from solvent.pipeline import Run
+from solvent.settings import load_settings
 from solvent.tables.sources import with_times
 from temperatures.features import season
 from temperatures.staging import NORMALS, OBSERVATIONS, package_data, stage

@@ -23,9 +23,9 @@ from solvent.errors import RefusedError
 from solvent.evaluation.table import EVALUATIONS
 from solvent.identity import Manifest, commit_of, require_locked
 from solvent.options import DAY, as_of_option, force_option, run_of, settings_of, where
-from solvent.pipeline import Settings
 from solvent.registry import ModelVersion, Registry
 from solvent.release import DECISIONS, decisions_of_ledger
+from solvent.settings import Settings
 from solvent.tables.ledger import ledger_rows
 
 

@@ -21,9 +21,10 @@ from solvent.deployment.ledger import CANARY, EVALUATED, RELEASED, TESTED, TRAIN
 from solvent.deployment.plan import TRAIN, Plan
 from solvent.errors import EvaluationError, RefusedError
 from solvent.identity.worktree import code_of
-from solvent.pipeline import Run, Settings
+from solvent.pipeline import Run
 from solvent.registry import CHAMPION, ModelVersion
 from solvent.release import Decision, GateResult
+from solvent.settings import Settings
 
 LINES_SHOWN = 15
 

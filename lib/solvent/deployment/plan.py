@@ -24,9 +24,9 @@ from solvent.deployment.differences import (
 from solvent.deployment.ledger import CANARY, DEPLOYMENTS, EVALUATED, RELEASED, TESTED, TRAINED
 from solvent.features.table import BUILDS, build_name, declared, feature_code
 from solvent.identity import Commit, Manifest, environment_facts, function_digests, java_here
-from solvent.pipeline import Settings
 from solvent.registry import CHAMPION, ModelVersion, Registry
 from solvent.release import DECISIONS, Decision, decisions_of_ledger, rolled_back
+from solvent.settings import Settings
 from solvent.tables.ledger import ledger_rows
 from solvent.tables.sources import BATCHES, Pin, pins_of_ledger
 from solvent.training import learned_by, training_key

@@ -9,8 +9,9 @@ from pathlib import Path
 from solvent.config.environment import find_root
 from solvent.errors import ConfigurationError
 from solvent.options import listen
-from solvent.pipeline import BASELINE, Run, load_settings
+from solvent.pipeline import BASELINE, Run
 from solvent.registry import CHAMPION, ModelVersion
+from solvent.settings import load_settings
 
 
 def open_project(
