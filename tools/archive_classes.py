@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pyspark import SparkContext
 
+from solvent.options import listen
 from solvent.pipeline import Run
 from solvent.session import ARCHIVE, JAVA_OPTIONS
 from solvent.settings import Settings, load_settings
@@ -33,6 +34,7 @@ def archiving(settings: Settings, archive: Path) -> Settings:
 
 def main() -> None:
     """Makes the archive; nothing is left where it fails."""
+    listen()
     with tempfile.TemporaryDirectory(prefix="solvent-") as scratch:
         root = Path(scratch)
         (root / ".jars").symlink_to(JARS)
