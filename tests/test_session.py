@@ -11,7 +11,7 @@ import pytest
 from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
-from solvent.session import ARCHIVE, JAVA_OPTIONS, jars_in, on_class_path
+from solvent.session import ARCHIVE, JAVA_OPTIONS, jars_in, on_class_path, on_one_machine
 
 ROOT = Path(__file__).resolve().parent.parent
 JARS = ROOT / ".jars"
@@ -25,6 +25,16 @@ def test_the_jars_are_on_the_class_path_and_no_archive_is_named_that_is_not_ther
     archive = tmp_path / ARCHIVE
     archive.touch()
     assert str(on_class_path(jars, "-Xmx1g")[JAVA_OPTIONS]).startswith(f'-Xmx1g "-XX:SharedArchiveFile={archive}"')
+
+
+def test_what_an_environment_sets_is_kept(tmp_path: Path) -> None:
+    jars, own = [f"{tmp_path}/a.jar"], {"spark.driver.host": "10.0.0.1", "spark.driver.extraClassPath": "/own/b.jar"}
+    assert on_one_machine(own, jars) == {
+        "spark.driver.host": "10.0.0.1",
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.extraClassPath": f"{tmp_path}/a.jar:/own/b.jar",
+    }
+    assert on_one_machine(own, []) == {**own, "spark.driver.bindAddress": "127.0.0.1"}
 
 
 @pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="this system does not tell what a process has mapped")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from pyspark import SparkContext
@@ -27,20 +28,19 @@ def archiving(settings: Settings, archive: Path) -> Settings:
     spark = settings.environment.spark
     options = f'{spark.settings[JAVA_OPTIONS]} "-XX:ArchiveClassesAtExit={archive}" -Xlog:cds*=off'
     own = spark.model_copy(update={"jars": (str(JARS),), "settings": {**spark.settings, JAVA_OPTIONS: options}})
-    return Settings(
-        settings.root, settings.project, settings.environment.model_copy(update={"spark": own}), settings.groups
-    )
+    return replace(settings, environment=settings.environment.model_copy(update={"spark": own}))
 
 
 def main() -> None:
     """Makes the archive; nothing is left where it fails."""
     listen()
-    with tempfile.TemporaryDirectory(prefix="solvent-") as scratch:
+    # Beside the jars, so that the archive is moved there whole; Java writes none at its end if the folder is gone.
+    with tempfile.TemporaryDirectory(prefix=".jars-", dir=JARS.resolve().parent) as scratch:
         root = Path(scratch)
         (root / ".jars").symlink_to(JARS)
         new_project(NAME, root)
         sys.path.insert(0, str(root / "lib"))
-        archive, partial = JARS / ARCHIVE, JARS / f"{ARCHIVE}.partial"
+        archive, partial = JARS / ARCHIVE, root / ARCHIVE
         # A session that reads an archive writes none.
         archive.unlink(missing_ok=True)
         run = Run(archiving(load_settings(NAME, "local", root), partial), AS_OF, lambda _: None)

@@ -64,6 +64,7 @@ def session(jars: str) -> SparkSession:
         "spark.sql.shuffle.partitions": "4",
         "spark.default.parallelism": "4",
         "spark.databricks.delta.snapshotPartitions": "1",
+        "spark.sql.codegen.cache.maxEntries": "1000",
         "spark.python.sql.dataFrameDebugging.enabled": "false",
         "spark.ui.enabled": "false",
         "spark.log.level": "ERROR",

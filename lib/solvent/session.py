@@ -38,7 +38,8 @@ RESULT_SETTINGS = {
 AT_ONCE = 4
 # Made by tools/archive_classes.py, in the folder of jars; Java starts without it where another Java or other jars made it.
 ARCHIVE = "classes.jsa"
-JAVA_OPTIONS = "spark.driver.extraJavaOptions"
+JAVA_OPTIONS, CLASS_PATH = "spark.driver.extraJavaOptions", "spark.driver.extraClassPath"
+LOOPBACK = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
 
 Thing = TypeVar("Thing")
 Result = TypeVar("Result")
@@ -81,21 +82,32 @@ def made(environment: Environment) -> SparkSession:
         builder = builder.master(master)
     jars = [jar for folder in environment.spark.jars for jar in jars_in(Path(folder))]
     if master is not None and master.startswith("local"):
-        settings |= {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
         os.environ.setdefault("SPARK_LOCAL_HOSTNAME", "localhost")
         # Python workers must be the interpreter that runs this.
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-        settings |= on_class_path(jars, str(settings.get(JAVA_OPTIONS, "")))
+        settings = on_one_machine(settings, jars)
     elif jars:
         settings["spark.jars"] = ",".join(jars)
     return configured(builder, settings).getOrCreate()
 
 
-def on_class_path(jars: Sequence[str], options: str) -> dict[str, object]:
-    """Settings by which one process finds jars where Java itself does, which reads classes from an archive if there is one."""
+def on_one_machine(settings: Mapping[str, object], jars: Sequence[str]) -> dict[str, object]:
+    """Settings of one process with jars, which keep what an environment has set."""
+    options, path = (str(settings.get(name, "")) for name in (JAVA_OPTIONS, CLASS_PATH))
+    return {**LOOPBACK, **settings, **on_class_path(jars, options, path)}
+
+
+def on_class_path(jars: Sequence[str], options: str, path: str = "") -> dict[str, object]:
+    """Settings by which one process finds jars where Java itself does, which reads classes from an archive if there is one.
+
+    Args:
+        jars: What is put there, before what is there.
+        options: The options that Java has.
+        path: Its class path.
+    """
     if not jars:
         return {}
-    found: dict[str, object] = {"spark.driver.extraClassPath": ":".join(jars)}
+    found: dict[str, object] = {CLASS_PATH: ":".join([*jars, path] if path else jars)}
     archive = Path(jars[0]).with_name(ARCHIVE)
     if archive.exists():
         found[JAVA_OPTIONS] = f'{options} "-XX:SharedArchiveFile={archive}" -Xlog:cds*=off -Xlog:class+path=off'.strip()
