@@ -8,7 +8,7 @@ from datetime import timedelta
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from solvent.features import Feature, as_of_lookup, feature_group, trailing_sums
+from solvent.features import Feature, as_of_lookup, feature_group, trailing_sums_by
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
@@ -60,14 +60,10 @@ def recent_departures(rows: DataFrame, sources: Mapping[str, DataFrame]) -> Data
         "_departed": F.when(departed, 1).otherwise(0),
         "_minutes": F.coalesce("dep_delay", F.lit(0)),
     }
-    result, columns = rows, list(rows.columns)
-    for what, (on, windows) in TRAILING.items():
-        summed = trailing_sums(result, sources["flights"], on=on, measures=measures, windows=windows)
-        means = {}
-        for window in windows:
-            flights, left = F.col(f"_flights_{window}"), F.col(f"_departed_{window}")
-            means[f"{what}_dep_delay_{window}"] = F.col(f"_minutes_{window}") / F.nullif(left, F.lit(0))
-            means[f"{what}_cancelled_{window}"] = (flights - left) / F.nullif(flights, F.lit(0))
-        columns += means
-        result = summed.withColumns(means).select(*columns)
-    return result
+    summed = trailing_sums_by(rows, sources["flights"], by=TRAILING, measures=measures)
+    means = {}
+    for what, window in ((what, window) for what, (_, windows) in TRAILING.items() for window in windows):
+        flights, left, minutes = (F.col(f"{measure}_{what}_{window}") for measure in measures)
+        means[f"{what}_dep_delay_{window}"] = minutes / F.nullif(left, F.lit(0))
+        means[f"{what}_cancelled_{window}"] = (flights - left) / F.nullif(flights, F.lit(0))
+    return summed.withColumns(means).select(*rows.columns, *means)

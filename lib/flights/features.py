@@ -13,7 +13,7 @@ from datetime import timedelta
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from solvent.features import Feature, as_of_lookup, feature_group, trailing_sums
+from solvent.features import Feature, as_of_lookup, feature_group, trailing_sums_by
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 # Rain, wind and cloud change within hours; an observation older than this says little.
@@ -135,14 +135,10 @@ def recent_delays(rows: DataFrame, sources: Mapping[str, DataFrame]) -> DataFram
         "_late": F.when(F.col("arr_delay") > 15, 1).otherwise(0),
         "_minutes": F.coalesce("arr_delay", F.lit(0)),
     }
-    result, columns = rows, list(rows.columns)
-    for what, (on, windows) in TRAILING.items():
-        summed = trailing_sums(result, sources["flights"], on=on, measures=measures, windows=windows)
-        shares = {}
-        for window in windows:
-            flights = F.nullif(F.col(f"_flights_{window}"), F.lit(0))
-            shares[f"{what}_late_{window}"] = F.col(f"_late_{window}") / flights
-            shares[f"{what}_delay_{window}"] = F.col(f"_minutes_{window}") / flights
-        columns += shares
-        result = summed.withColumns(shares).select(*columns)
-    return result
+    summed = trailing_sums_by(rows, sources["flights"], by=TRAILING, measures=measures)
+    shares = {}
+    for what, window in ((what, window) for what, (_, windows) in TRAILING.items() for window in windows):
+        flights, late, minutes = (F.col(f"{measure}_{what}_{window}") for measure in measures)
+        shares[f"{what}_late_{window}"] = late / F.nullif(flights, F.lit(0))
+        shares[f"{what}_delay_{window}"] = minutes / F.nullif(flights, F.lit(0))
+    return summed.withColumns(shares).select(*rows.columns, *shares)

@@ -21,7 +21,7 @@ from solvent.identity import Commit, Manifest, code_digest, environment_facts, j
 from solvent.identity.worktree import environment_file, solvent_of, worktree
 from solvent.registry import ModelVersion, Registry
 from solvent.session import SPARK_ERRORS, cause, kept
-from solvent.tables.sources import Pin, read_source, verified_content
+from solvent.tables.sources import Pin, read_source, read_sources, verified_content
 from solvent.tables.warehouse import Warehouse
 from solvent.training import Inputs, SearchResult, Training, fit, score_holdout, searched
 
@@ -134,7 +134,7 @@ def training_again(
     as_of = date.fromisoformat(manifest["as_of"])
     windows = project.windows.at(as_of)
     groups = load_groups(project.features)
-    sources = {pin.source: read_source(warehouse, project.sources[pin.source], pin) for pin in pins}
+    sources = read_sources(warehouse, project, pins)
     rows = featured(project, groups, sources, windows.train_start, windows.holdout_end)
     recorded: dict[str, Any] = dict(manifest["estimator"])
     names = recorded.pop("inputs")

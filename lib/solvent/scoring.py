@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -24,12 +25,20 @@ from solvent.config.expressions import Column
 from solvent.config.model import Project
 from solvent.features import Feature, FeatureGroup
 from solvent.features.profile import append_profile, cell_counts, reference_of
-from solvent.features.table import FeatureBuild, columns_of, declared, featured, predicted_within, read_build
+from solvent.features.table import (
+    FeatureBuild,
+    columns_of,
+    declared,
+    featured,
+    predicted_within,
+    read_build,
+    read_once,
+)
 from solvent.identity import Manifest
 from solvent.registry import ModelVersion, Registry
 from solvent.session import kept
 from solvent.tables.digest import contents_of, declarations, row_hash
-from solvent.tables.sources import Pin, read_source
+from solvent.tables.sources import Pin, read_sources
 from solvent.tables.warehouse import Warehouse
 from solvent.training import predict, require_inputs
 
@@ -154,30 +163,30 @@ def score(
         return there, False
     started = time.monotonic()
     manifest = registry.manifest(version)
-    rows = feature_rows(warehouse, project, groups, interval)
-    require_inputs(version, manifest, rows.columns)
+    require_inputs(version, manifest, [column.name for column in columns_of(project, groups)])
     table, columns = predictions_table(project, groups), prediction_columns(project, groups)
-    warehouse.create(table, columns)
     predicted = partial(predict, registry.load(version), kind=project.model.kind)
-    key = list(project.predicted.key)
-    carried = [column.name for column in columns if column not in MODEL_COLUMNS]
-    features = [feature.name for feature in declared(groups)]
-    scored = predicted(rows, carried=[*dict.fromkeys([*carried, *features])])
-    scored = scored.withColumn("features_hash", row_hash(scored, features))
-    before = warehouse.read(table).where(scored_by(version, interval.since, interval.until) & (F.col("batch") != name))
-    scored = scored.join(before.select(*key, F.lit(True).alias("_before")), key, "left")
+    key, features = list(project.predicted.key), [feature.name for feature in declared(groups)]
+    carried = dict.fromkeys([*(column.name for column in columns if column not in MODEL_COLUMNS), *features])
     sound, new = scorable(project), F.col("_before").isNull()
-    with kept(scored):
+    with ExitStack() as within:
+        sources = read_sources(warehouse, project, interval.pins)
+        once = within.enter_context(read_once(project, groups, sources, interval.since, interval.until))
+        rows = predicted(feature_rows(project, groups, once, interval.since, interval.until), carried=[*carried])
+        rows = rows.withColumn("features_hash", row_hash(rows, features))
+        warehouse.create(table, columns)
+        before = warehouse.read(table).where(
+            scored_by(version, interval.since, interval.until) & (F.col("batch") != name)
+        )
+        rows = rows.join(before.select(*key, F.lit(True).alias("_before")), key, "left")
+        scored = within.enter_context(kept(rows))
         content, (already, unscored) = contents_of(
             scored, [*key, *features], F.count_if(~new), F.count_if(new & ~sound), among=new & sound
         )
-        made = scored.where(new & sound)
-        whose = {"model": version.name, "model_digest": version.digest, "batch": name}
-        mine = made.withColumns({column: F.lit(value) for column, value in whose.items()})
-        mine = mine.withColumn("model_version", F.lit(version.version).cast("bigint"))
-        warehouse.append(table, mine.select(*(column.name for column in columns)), name)
-        describe(warehouse, groups, version, manifest, predicted, made, name)
         digest = content.digest(declarations(scored, [*key, *features]))
+        made = scored.where(new & sound)
+        warehouse.append(table, of_model(made, version, name).select(*(column.name for column in columns)), name)
+        describe(warehouse, groups, version, manifest, predicted, made, name)
     found = ScoreBatch(
         name, version.name, version.version, version.digest, interval.since, interval.until, interval.pins,
         digest, table, warehouse.brought(table, name).version, content.rows, int(str(already)), int(str(unscored)),
@@ -185,6 +194,13 @@ def score(
     )  # fmt: skip
     note(warehouse, found, manifest.digest, code)
     return found, True
+
+
+def of_model(made: DataFrame, version: ModelVersion, batch: str) -> DataFrame:
+    """Adds whose predictions they are."""
+    whose = {"model": version.name, "model_digest": version.digest, "batch": batch}
+    mine = made.withColumns({column: F.lit(value) for column, value in whose.items()})
+    return mine.withColumn("model_version", F.lit(version.version).cast("bigint"))
 
 
 def scored_by(version: ModelVersion, since: datetime, until: datetime) -> Expression:
@@ -227,12 +243,10 @@ def batch_name(version: ModelVersion, interval: Interval) -> str:
 
 
 def feature_rows(
-    warehouse: Warehouse, project: Project, groups: Sequence[FeatureGroup], interval: Interval
+    project: Project, groups: Sequence[FeatureGroup], sources: Mapping[str, DataFrame], since: datetime, until: datetime
 ) -> DataFrame:
     """Key, slices, prediction_time and features of the rows of an interval; no label."""
-    sources = {pin.source: read_source(warehouse, project.sources[pin.source], pin) for pin in interval.pins}
-    rows = featured(project, groups, sources, interval.since, interval.until)
-    return rows.drop("label", "label_available_time")
+    return featured(project, groups, sources, since, until).drop("label", "label_available_time")
 
 
 def scorable(project: Project) -> Expression:
@@ -298,12 +312,15 @@ def skew_of(
         How many rows differ, and at most so many of them; found is False for a row that is not built any more.
     """
     key = list(project.predicted.key)
-    interval = Interval(batch.since, batch.until, batch.pins)
-    rows = feature_rows(warehouse, project, groups, interval)
-    again = rows.select(*key, row_hash(rows, [feature.name for feature in declared(groups)]).alias("_again"))
     within = predicted_within(batch.since, batch.until)
     used = warehouse.read(batch.table).where(within & (F.col("batch") == batch.batch))
-    with kept(used.join(again, key, "left").where(~F.col("features_hash").eqNullSafe(F.col("_again")))) as differing:
+    with ExitStack() as stack:
+        sources = read_sources(warehouse, project, batch.pins)
+        once = stack.enter_context(read_once(project, groups, sources, batch.since, batch.until))
+        rows = feature_rows(project, groups, once, batch.since, batch.until)
+        again = rows.select(*key, row_hash(rows, [feature.name for feature in declared(groups)]).alias("_again"))
+        differs = ~F.col("features_hash").eqNullSafe(F.col("_again"))
+        differing = stack.enter_context(kept(used.join(again, key, "left").where(differs)))
         examples = differing.orderBy(*key).limit(most).select(*key, F.col("_again").isNotNull().alias("_found"))
         skewed = [Skew(batch.batch, tuple(row[:-1]), row[-1]) for row in examples.collect()]
         return (differing.count() if len(skewed) == most else len(skewed)), skewed

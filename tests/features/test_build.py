@@ -15,7 +15,16 @@ from pyspark.testing import assertDataFrameEqual
 
 from solvent.errors import FeatureError
 from solvent.features import Feature, FeatureGroup, build, feature_group, load_groups
-from solvent.features.table import build_features, build_name, columns_of, featured, labelled_rows, narrowed, read_build
+from solvent.features.table import (
+    build_features,
+    build_name,
+    columns_of,
+    featured,
+    labelled_rows,
+    narrowed,
+    read_build,
+    read_once,
+)
 from solvent.tables.sources import Pin, source_table, with_times
 
 Compute = Callable[[DataFrame, Mapping[str, DataFrame]], DataFrame]
@@ -328,13 +337,19 @@ def test_facts_are_narrowed_to_what_can_matter_and_no_further(ingested: Any) -> 
     # Without a look-back, history has no beginning.
     assert kept([*groups, group(adds_x, "x int", reads={"orders": ["id"]})]) == [1, 2, 3, 4]
     always_known = customers(ingested)
-    assert narrowed(project, groups, "customers", always_known, SINCE, UNTIL) is always_known
+    assertDataFrameEqual(narrowed(project, groups, "customers", always_known, SINCE, UNTIL), always_known)
 
 
 def test_narrowing_changes_no_feature(ingested: Any) -> None:
     project, groups = ingested.project, ingested.settings.groups
-    facts = {"orders": orders(ingested, EDGES), "customers": customers(ingested)}
-    found = featured(project, groups, facts, SINCE, UNTIL)
+    unread = orders(ingested, EDGES).withColumn("unread", F.lit(1))
+    facts = {"orders": unread, "customers": customers(ingested)}
+    with read_once(project, groups, facts, SINCE, UNTIL) as once:
+        assert {row["id"] for row in once["orders"].collect()} == {2, 3, 4, 5, 6}
+        assert set(once["orders"].columns) == {*unread.columns} - {"unread"}
+        found = featured(project, groups, once, SINCE, UNTIL)
+        assert once["orders"].is_cached
+    assert not once["orders"].is_cached
     rows = labelled_rows(project, facts["orders"], SINCE, UNTIL)
     whole = build(rows, groups, facts).withColumnsRenamed(
         {"_label": "label", "_label_available_time": "label_available_time"}

@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 from pyspark.testing import assertDataFrameEqual
 
 from solvent.errors import FeatureError
-from solvent.features import as_of_lookup, trailing_sums
+from solvent.features import as_of_lookup, trailing_sums, trailing_sums_by
 
 HOUR, MICROSECOND = timedelta(hours=1), timedelta(microseconds=1)
 ROWS = "id STRING, prediction_time TIMESTAMP"
@@ -123,6 +123,36 @@ def test_sums_that_would_not_be_exact_are_refused(spark: SparkSession, kind: str
     with pytest.raises(FeatureError) as caught:
         trailing_sums(rows, facts, on=["id"], measures={"m": F.col("v").cast(kind)}, windows={"1h": HOUR})
     assert f"measure m: is {kind}; make it an integer" in str(caught.value)
+
+
+def test_sums_by_several_keys_are_those_of_each_and_plan_each_once(spark: SparkSession) -> None:
+    asked = [(who, where, at(hour)) for who in ("a", "b", None) for where in ("x", "y") for hour in (11, 12)]
+    facts = [
+        (who, where, at(9 + n % 3, 7 * n), n) for n in range(8) for who, where in (("a", "x"), ("b", "y"), ("a", "y"))
+    ]
+    rows = spark.createDataFrame(asked, "who STRING, where STRING, prediction_time TIMESTAMP")
+    frame = spark.createDataFrame(facts, "who STRING, where STRING, available_time TIMESTAMP, v INT")
+    measures = {"n": F.lit(1), "v": F.col("v")}
+    by = {
+        "who": (["who"], {"1h": HOUR, "3h": 3 * HOUR}),
+        "both": (["who", "where"], {"1h": HOUR}),
+        "all": ([], {"2h": 2 * HOUR}),
+    }
+    found = trailing_sums_by(rows, frame, by=by, measures=measures)
+    chained = rows
+    for name, (on, windows) in by.items():
+        named = {f"{name}_{window}": length for window, length in windows.items()}
+        chained = trailing_sums(chained, frame, on=on, measures=measures, windows=named)
+    assert found.columns == chained.columns
+    assertDataFrameEqual(found, chained)
+    # Rows are planned once for each key, and once themselves; in a chain, twice as often with each key.
+    assert (reads_of(found), reads_of(chained)) == (4, 8)
+
+
+def reads_of(frame: DataFrame) -> int:
+    """How often the rows stand in a plan."""
+    plan = frame._jdf.queryExecution().analyzed().toString()
+    return sum("LogicalRDD [who" in line and "prediction_time" in line for line in plan.splitlines())
 
 
 # A dozen minutes and three values of `on`, so that nearly every edge and tie occurs among a few dozen facts.

@@ -2,7 +2,7 @@
 
 from solvent.features.build import build
 from solvent.features.group import Feature, FeatureGroup, feature_group, load_groups
-from solvent.features.point_in_time import as_of_lookup, trailing_sums
+from solvent.features.point_in_time import as_of_lookup, trailing_sums, trailing_sums_by
 from solvent.features.truncation import Leak, require_no_leak, truncation_proof
 
 __all__ = [
@@ -15,5 +15,6 @@ __all__ = [
     "load_groups",
     "require_no_leak",
     "trailing_sums",
+    "trailing_sums_by",
     "truncation_proof",
 ]

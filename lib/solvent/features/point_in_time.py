@@ -72,17 +72,60 @@ def trailing_sums(
     Raises:
         FeatureError: If a measure is not of an integer type.
     """
+    return summed(rows, facts, measures, [(on, windows)])
+
+
+def trailing_sums_by(
+    rows: DataFrame,
+    facts: DataFrame,
+    *,
+    by: Mapping[str, tuple[Sequence[str], Mapping[str, timedelta]]],
+    measures: Mapping[str, Column],
+) -> DataFrame:
+    """Adds trailing sums over facts that agree in this, and in that: trailing_sums for each of several `on`, each with its windows.
+
+    Spark plans one `on` after the other on rows that have the sums of those before it, and so plans each twice as long as the last; here
+    all are planned on the rows given.
+
+    Args:
+        rows: As for trailing_sums.
+        facts: As for trailing_sums.
+        by: Name -> on and windows, as for trailing_sums.
+        measures: As for trailing_sums.
+
+    Returns:
+        rows with, for each name, measure and window, <measure>_<name>_<window> BIGINT.
+
+    Raises:
+        FeatureError: If a measure is not of an integer type.
+    """
+    spans = [
+        (on, {f"{name}_{window}": length for window, length in windows.items()}) for name, (on, windows) in by.items()
+    ]
+    return summed(rows, facts, measures, spans)
+
+
+def summed(
+    rows: DataFrame,
+    facts: DataFrame,
+    measures: Mapping[str, Column],
+    spans: Sequence[tuple[Sequence[str], Mapping[str, timedelta]]],
+) -> DataFrame:
+    """The sums of all spans, each an `on` with its windows."""
     for field in facts.select(*named(measures)).schema:
         if field.dataType.simpleString() not in INTEGERS:
             found = field.dataType.simpleString()
             raise FeatureError(
                 f"measure {field.name}: is {found}; make it an integer, of a smaller unit if need be, for exact sums"
             )
-    sums = [f"{measure}_{window}" for window in windows for measure in measures]
-    line = time_line(rows, changes(facts, on, measures, windows), on, [F.sum(name).alias(name) for name in sums])
-    running = line.select(*on, MOMENT, ASKED, *(F.sum(name).over(strictly_before(on)).alias(name) for name in sums))
-    counted = joined_back(rows, running, on, {name: F.col(name) for name in sums})
-    return counted.fillna(0, subset=sums)
+    result, added = rows, []
+    for on, windows in spans:
+        sums = [f"{measure}_{window}" for window in windows for measure in measures]
+        line = time_line(rows, changes(facts, on, measures, windows), on, [F.sum(name).alias(name) for name in sums])
+        running = line.select(*on, MOMENT, ASKED, *(F.sum(name).over(strictly_before(on)).alias(name) for name in sums))
+        result = joined_back(result, running, on, {name: F.col(name) for name in sums})
+        added += sums
+    return result.fillna(0, subset=added)
 
 
 def changes(

@@ -7,7 +7,8 @@ Builds with the same columns share a table, each in files of its own; the ledger
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -17,14 +18,15 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from solvent.config.base import digest_of
-from solvent.config.expressions import Column
-from solvent.config.model import ALWAYS_KNOWN, Intervals, Project
+from solvent.config.expressions import Column, columns_used
+from solvent.config.model import ALWAYS_KNOWN, TIMES, Intervals, Project
 from solvent.errors import FeatureError
 from solvent.features.build import build
 from solvent.features.group import Feature, FeatureGroup
 from solvent.identity import function_digests
+from solvent.session import kept
 from solvent.tables.digest import content_of, declarations
-from solvent.tables.sources import Pin, read_source
+from solvent.tables.sources import Pin, read_sources
 from solvent.tables.warehouse import Warehouse
 
 BUILDS = "feature_builds"
@@ -190,14 +192,48 @@ def narrowed(
     project: Project, groups: Sequence[FeatureGroup], name: str, facts: DataFrame, since: datetime, until: datetime
 ) -> DataFrame:
     """The facts of a source that can matter to an interval of prediction times, so that cost does not grow with history."""
+    return facts.where(in_reach(project, groups, name, since, until))
+
+
+def in_reach(
+    project: Project, groups: Sequence[FeatureGroup], name: str, since: datetime, until: datetime
+) -> Condition:
+    """Whether a fact of a source can matter to the features of an interval."""
     if project.sources[name].available_time == ALWAYS_KNOWN:
-        return facts
+        return F.lit(True)
     readers = [group.look_back for group in groups if name in group.sources]
-    recent = facts.where(F.col("available_time") < F.lit(until))
+    recent = F.col("available_time") < F.lit(until)
     if not readers or None in readers:
         return recent
     longest = max((back for back in readers if back is not None), default=timedelta(0))
-    return recent.where(F.col("available_time") >= F.lit(since - longest))
+    return recent & (F.col("available_time") >= F.lit(since - longest))
+
+
+@contextmanager
+def read_once(
+    project: Project, groups: Sequence[FeatureGroup], sources: Mapping[str, DataFrame], since: datetime, until: datetime
+) -> Iterator[dict[str, DataFrame]]:
+    """Sources for `featured`, of which the one predicted is read once within: rows, labels and groups each look into it.
+
+    Args:
+        project: Declares rows and label.
+        groups: Its feature groups.
+        sources: Source -> facts with event_time and available_time.
+        since: First prediction time.
+        until: Prediction times are before it.
+
+    Yields:
+        sources; of the one predicted, the facts and columns that can matter to the interval, kept.
+    """
+    prediction = project.prediction
+    facts, label = sources[prediction.source], prediction.label
+    matters = in_reach(project, groups, prediction.source, since, until)
+    time = F.expr(prediction.time)
+    asked = (time >= F.lit(since)) & (time < F.lit(until))
+    read = {*prediction.known, *TIMES, *(name for group in groups for name in group.sources.get(prediction.source, ()))}
+    read.update(*map(columns_used, (prediction.time, label.value, label.available_time)))
+    with kept(facts.where(matters | asked).select(*(name for name in facts.columns if name in read))) as once:
+        yield {**sources, prediction.source: once}
 
 
 def require_rows(project: Project, facts: DataFrame, windows: Intervals) -> int:
@@ -263,21 +299,18 @@ def build_features(
     if there is not None and not force:
         return there, False
     windows = project.windows.at(as_of)
-    sources = {pin.source: read_source(warehouse, project.sources[pin.source], pin) for pin in pins}
+    sources = read_sources(warehouse, project, pins)
     wanted = require_rows(project, sources[project.prediction.source], windows)
-    rows = featured(project, groups, sources, windows.train_start, windows.holdout_end)
     columns = columns_of(project, groups)
     table = table_of(columns)
-    if there is not None:
-        found = content_digest(rows, columns)
-        if found != there.digest:
-            raise FeatureError(
-                f"build {name[:12]} was made before with content {there.digest[:12]}, and now has {found[:12]}: a feature function "
-                "depends on more than its inputs"
-            )
-        return there, True
-    warehouse.create(table, [Column("build", "STRING"), *columns], read_by=["build", "prediction_time"])
-    warehouse.append(table, rows.withColumn("build", F.lit(name)).select("build", *rows.columns), name)
+    interval = windows.train_start, windows.holdout_end
+    with read_once(project, groups, sources, *interval) as facts:
+        rows = featured(project, groups, facts, *interval)
+        if there is not None:
+            require_same(there, content_digest(rows, columns))
+            return there, True
+        warehouse.create(table, [Column("build", "STRING"), *columns], read_by=["build", "prediction_time"])
+        warehouse.append(table, rows.withColumn("build", F.lit(name)).select("build", *rows.columns), name)
     at = warehouse.brought(table, name)
     written = warehouse.read(table, at.version).where(F.col("build") == name)
     names = [column.name for column in columns]
@@ -290,6 +323,19 @@ def build_features(
     made = FeatureBuild(name, table, at.id, at.version, content.rows, content.digest(declarations(written, names)))
     note(warehouse, made, windows, pins, as_of, code)
     return made, True
+
+
+def require_same(there: FeatureBuild, found: str) -> None:
+    """Refuses a build that comes out differently when it is made again.
+
+    Raises:
+        FeatureError: Naming both digests.
+    """
+    if found != there.digest:
+        raise FeatureError(
+            f"build {there.build[:12]} was made before with content {there.digest[:12]}, and now has {found[:12]}: a feature function "
+            "depends on more than its inputs"
+        )
 
 
 def content_digest(rows: DataFrame, columns: Sequence[Column]) -> str:

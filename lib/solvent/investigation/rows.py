@@ -28,7 +28,7 @@ from solvent.monitoring.labels import MATURED, with_labels
 from solvent.monitoring.monitor import labels_of
 from solvent.registry import ModelVersion
 from solvent.scoring import Interval, ScoreBatch, batches, feature_rows
-from solvent.tables.sources import Pin
+from solvent.tables.sources import Pin, read_sources
 from solvent.tables.warehouse import Warehouse
 
 DAYS_BEFORE = 28
@@ -111,7 +111,8 @@ def served(
         interval = Interval(
             max(since, min(one.since for one in some)), min(until, max(one.until for one in some)), pins
         )
-        features = feature_rows(warehouse, project, groups, interval)
+        sources = read_sources(warehouse, project, pins)
+        features = feature_rows(project, groups, sources, interval.since, interval.until)
         theirs = warehouse.read(table).where(F.col("batch").isin([one.batch for one in some]))
         frames.append(features.join(theirs.select(*project.predicted.key, "prediction"), list(project.predicted.key)))
     return reduce(DataFrame.unionByName, frames)

@@ -119,6 +119,11 @@ def read_source(warehouse: Warehouse, source: Source, pinned: Pin) -> DataFrame:
     return with_times(warehouse.read(table, pinned.version).select(*(column.name for column in source.columns)), source)
 
 
+def read_sources(warehouse: Warehouse, project: Project, pins: Sequence[Pin]) -> dict[str, DataFrame]:
+    """The facts of every source at its pin, by source; see read_source."""
+    return {pin.source: read_source(warehouse, project.sources[pin.source], pin) for pin in pins}
+
+
 def with_times(facts: DataFrame, source: Source) -> DataFrame:
     """Declared columns with the derived ones and both times."""
     for name, expression in source.derive.items():
