@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Barrier, Thread
 
@@ -34,3 +35,25 @@ def test_a_table_is_made_once_by_writers_that_come_while_it_is_being_made(spark:
             writer.join()
         assert warehouse.read(f"t{number}").columns == ["a"]
     assert failed == []
+
+
+def test_a_folder_tells_of_its_log_what_spark_tells(spark: SparkSession, tmp_path: Path) -> None:
+    warehouse, table = Warehouse(spark, Tables(path=str(tmp_path)), "here"), "t"
+    columns = [Column("a", "INT")]
+    warehouse.create(table, columns)
+    for batch in ("one", "two", "three"):
+        warehouse.append_rows(table, [(1,)], columns, batch)
+    (detail,) = spark.sql(f"DESCRIBE DETAIL {warehouse.name(table)}").collect()
+    assert warehouse.id_of(table) == detail["id"]
+    history = {row["userMetadata"]: row for row in spark.sql(f"DESCRIBE HISTORY {warehouse.name(table)}").collect()}
+    for batch in ("one", "two", "three"):
+        found = warehouse.brought(table, batch)
+        assert (found.id, found.version) == (detail["id"], history[batch]["version"])
+        # The log tells when the commit was written, Spark when its file was.
+        written = datetime.fromisoformat(found.timestamp)
+        assert abs(written - history[batch]["timestamp"].astimezone(UTC)) < timedelta(seconds=5)
+    assert warehouse.commit_of(table, "four") is None
+    # A log without a commit is that of no table, for both.
+    (tmp_path / "here" / "empty" / "_delta_log").mkdir(parents=True)
+    assert warehouse.log("empty") is None
+    assert warehouse.id_of("empty") is None

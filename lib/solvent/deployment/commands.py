@@ -42,10 +42,9 @@ looking_from = click.option(
 
 def planned(settings: Settings, as_of: datetime | None, force: bool) -> Plan:
     """The plan of what is committed here."""
-    registry = Registry(settings.environment.mlflow, settings.project.project)
     today = datetime.now(UTC).date()
     looks_from = as_of.date() if as_of is not None else None
-    return make_plan(settings, registry, commit_of(settings.root), today, looks_from, force)
+    return make_plan(settings, commit_of(settings.root), today, looks_from, force)
 
 
 @click.command("plan")

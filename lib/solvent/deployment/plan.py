@@ -2,7 +2,8 @@
 
 What is compared is what shapes the champion, by its manifest: configuration, functions, libraries. A challenger is trained on the
 champion's own as-of and pins, so that it differs from it by what was changed and by nothing else; new data is for the policy of
-retraining. A model that was trained from the same before is recognised, and not trained again.
+retraining. A model that was trained from the same before is recognised, and not trained again. Versions and champion are those of the
+tables manifests and decisions, which MLflow follows.
 """
 
 from __future__ import annotations
@@ -23,13 +24,12 @@ from solvent.deployment.differences import (
 )
 from solvent.deployment.ledger import CANARY, DEPLOYMENTS, EVALUATED, RELEASED, TESTED, TRAINED
 from solvent.features.table import BUILDS, build_name, declared, feature_code
-from solvent.identity import Commit, Manifest, environment_facts, function_digests, java_here
-from solvent.registry import CHAMPION, ModelVersion, Registry
-from solvent.release import DECISIONS, Decision, decisions_of_ledger, rolled_back
+from solvent.identity import Commit, Manifest, environment_facts, function_digests, java_here, parse_manifest
+from solvent.release import DECISIONS, Decision, decisions_of_ledger, rolled_back, standing
 from solvent.settings import Settings
 from solvent.tables.ledger import ledger_rows
 from solvent.tables.sources import BATCHES, Pin, pins_of_ledger
-from solvent.training import learned_by, training_key
+from solvent.training import MANIFESTS, learned_by, training_key
 
 NOTHING, TRAIN, RELEASE, HELD = "nothing", "train", "release", "held"
 # Exit code of `solvent plan` when a deployment would do something.
@@ -93,14 +93,42 @@ class Plan:
         return {**asdict(self), "as_of": self.as_of.isoformat()}
 
 
-def make_plan(
-    settings: Settings, registry: Registry, commit: Commit, today: date, as_of: date | None = None, force: bool = False
-) -> Plan:
+@dataclass(frozen=True)
+class Trained:
+    """A version that was trained, and what it was made from."""
+
+    name: str
+    version: int
+    manifest: Manifest
+
+    def __str__(self) -> str:
+        """As people name it."""
+        return f"{self.name} version {self.version}"
+
+
+def trained_versions(settings: Settings) -> list[Trained]:
+    """All versions of a project's model, from the first.
+
+    Raises:
+        IntegrityError: If a manifest was changed.
+    """
+    name = settings.project.project
+    rows = [row for row in ledger_rows(settings.environment, name, MANIFESTS) if row["model"] == name]
+    return [
+        Trained(
+            name,
+            row["version"],
+            parse_manifest(row["manifest"], row["manifest_digest"], f"{name} version {row['version']}"),
+        )
+        for row in sorted(rows, key=lambda row: row["version"])
+    ]
+
+
+def make_plan(settings: Settings, commit: Commit, today: date, as_of: date | None = None, force: bool = False) -> Plan:
     """Compares what is committed with the champion.
 
     Args:
         settings: The configuration and the feature groups, as committed.
-        registry: The project's models.
         commit: Where the code comes from.
         today: The as-of of a first model.
         as_of: Another as-of than the champion's, with the sources as they are now.
@@ -108,11 +136,13 @@ def make_plan(
 
     Raises:
         TableError: If nothing was ingested.
-        IntegrityError: If the champion's manifest was changed.
+        IntegrityError: If a manifest was changed.
     """
     project, environment = settings.project, settings.environment
-    champion = registry.by_alias(project.project, CHAMPION)
-    manifest = registry.manifest(champion) if champion is not None else None
+    history = decisions_of_ledger(ledger_rows(environment, project.project, DECISIONS))
+    versions = trained_versions(settings)
+    champion = next((one for one in versions if one.version == standing(history, project.project)), None)
+    manifest = champion.manifest if champion is not None else None
     latest = pins_of_ledger(ledger_rows(environment, project.project, BATCHES), project)
     moves = manifest is None or (as_of is not None and as_of.isoformat() != manifest["as_of"])
     looks_from = as_of or (date.fromisoformat(manifest["as_of"]) if manifest is not None else today)
@@ -121,8 +151,7 @@ def make_plan(
     differences = made.differences(manifest, latest) if manifest is not None else ()
     features = made.features(manifest)
     key = made.key(features) if features is not None else None
-    version = registry.by_training(project.project, key) if key is not None else None
-    history = decisions_of_ledger(ledger_rows(environment, project.project, DECISIONS))
+    version = next((one for one in versions if one.manifest["training"]["key"] == key), None)
     outcome, reason = decide(champion, version, history, tuple(gate.rule for gate in project.gates), force)
     return Plan(
         project.project,
@@ -196,8 +225,8 @@ class Recipe:
 
 
 def decide(
-    champion: ModelVersion | None,
-    version: ModelVersion | None,
+    champion: Trained | None,
+    version: Trained | None,
     history: Sequence[Decision],
     rules: Sequence[str],
     force: bool,
@@ -207,7 +236,7 @@ def decide(
         return TRAIN, "there is no champion yet" if champion is None else "no model was trained from this before"
     if champion is not None and version.version == champion.version:
         return NOTHING, f"{champion} is what this commit makes"
-    back = rolled_back(history, version)
+    back = rolled_back(history, version.version)
     if back is not None and not force:
         return HELD, f"{version} is what this commit makes, and was rolled back: {back.reason}; --force releases it"
     refused = [one for one in history if one.to_version == version.version]

@@ -9,6 +9,7 @@ from solvent.release.decide import (
     release,
     rollback,
     rolled_back,
+    standing,
 )
 from solvent.release.gates import Compared, GateResult, judge
 
@@ -24,4 +25,5 @@ __all__ = [
     "release",
     "rollback",
     "rolled_back",
+    "standing",
 ]

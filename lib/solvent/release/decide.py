@@ -134,7 +134,7 @@ def release(
     require_clean(registry, challenger)
     if champion is not None and champion.version == challenger.version:
         return next(one for one in reversed(history) if one.passed and one.to_version == challenger.version)
-    back = rolled_back(history, challenger)
+    back = rolled_back(history, challenger.version)
     if back is not None and not force:
         raise RefusedError(
             f"{challenger} was rolled back ({back.reason}); it is not released again by itself: "
@@ -158,11 +158,16 @@ def release(
     return decided
 
 
-def rolled_back(history: Sequence[Decision], version: ModelVersion) -> Decision | None:
+def rolled_back(history: Sequence[Decision], version: int) -> Decision | None:
     """The rollback that a version was last taken out by; None if it was not, or came back since."""
-    moves = [one for one in history if one.passed and version.version in (one.from_version, one.to_version)]
+    moves = [one for one in history if one.passed and version in (one.from_version, one.to_version)]
     last = moves[-1] if moves else None
-    return last if last is not None and last.kind == "rollback" and last.from_version == version.version else None
+    return last if last is not None and last.kind == "rollback" and last.from_version == version else None
+
+
+def standing(history: Sequence[Decision], name: str) -> int | None:
+    """The version of a model that decisions made champion, whatever an alias says meanwhile; None if none did."""
+    return next((one.to_version for one in reversed(history) if one.passed and one.model == name), None)
 
 
 def place(gate: GateResult) -> str:

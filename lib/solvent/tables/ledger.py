@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -11,7 +10,7 @@ from deltalake import DeltaTable
 
 from solvent.config.environment import Environment
 from solvent.session import session
-from solvent.tables.warehouse import Warehouse
+from solvent.tables.warehouse import Warehouse, folder_of
 
 
 def ledger_rows(environment: Environment, project: str, table: str) -> list[dict[str, Any]]:
@@ -22,13 +21,12 @@ def ledger_rows(environment: Environment, project: str, table: str) -> list[dict
         project: Whose.
         table: Its name.
     """
-    path = environment.tables.path
-    if path is None or "://" in path:
+    folder = folder_of(environment.tables, project, table)
+    if folder is None:
         warehouse = Warehouse(session(environment), environment.tables, project)
         if not warehouse.exists(table):
             return []
         return [row.asDict(recursive=True) for row in warehouse.read(table).collect()]
-    folder = Path(path) / project / table
     if not (folder / "_delta_log").is_dir():
         return []
     # Each file is read here and now: a dataset's reading threads now and then end the process with an abort.

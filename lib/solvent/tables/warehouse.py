@@ -5,12 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
 import pyarrow as pa
+from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
 from pyspark.errors import AnalysisException
-from pyspark.sql import DataFrame, Row, SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import DataType, StructField, StructType
@@ -49,6 +52,12 @@ class Version:
     timestamp: str
 
 
+def folder_of(tables: Tables, project: str, table: str) -> Path | None:
+    """The folder of a table, if it is one of this machine."""
+    path = tables.path
+    return None if path is None or "://" in path else Path(path) / project / table
+
+
 @dataclass(frozen=True)
 class Warehouse:
     """The tables of a project, below a path or in a schema of a catalog."""
@@ -82,9 +91,8 @@ class Warehouse:
         """
         if self.tables.path is None:
             return bool(self.spark.catalog.tableExists(self.location(table)))
-        if "://" not in self.tables.path:
-            # Spark takes a folder that is not there for a table that cannot be found, at the cost of a stack of planning.
-            return (Path(self.location(table)) / "_delta_log").is_dir()
+        if (folder := folder_of(self.tables, self.project, table)) is not None:
+            return (folder / "_delta_log").is_dir()
         try:
             self.spark.sql(f"DESCRIBE DETAIL {self.name(table)}")
         except AnalysisException:
@@ -100,6 +108,8 @@ class Warehouse:
         """The id that Delta gave a table when it was made; None where there is none."""
         if not self.exists(table):
             return None
+        if (log := self.log(table)) is not None:
+            return str(log.metadata().id)
         try:
             return str(self.spark.sql(f"DESCRIBE DETAIL {self.name(table)}").select("id").collect()[0]["id"])
         except AnalysisException as error:
@@ -221,6 +231,14 @@ class Warehouse:
         table = pa.Table.from_pylist(named, to_arrow_schema(schema, timezone="UTC"))
         return self.spark.createDataFrame(table, schema).coalesce(1)
 
+    def log(self, table: str) -> DeltaTable | None:
+        """A log on this machine, which tells in milliseconds what Spark takes a second to be asked; None where Spark must be asked."""
+        folder = folder_of(self.tables, self.project, table)
+        try:
+            return DeltaTable(folder) if folder is not None else None
+        except DeltaError:
+            return None
+
     def brought(self, table: str, batch: str) -> Version:
         """The version that brought a batch.
 
@@ -230,16 +248,29 @@ class Warehouse:
         commit = self.commit_of(table, batch)
         if commit is None:
             raise TableError(f"{self.location(table)}: batch {batch[:12]} is not in its history")
-        return Version(str(self.id_of(table)), commit["version"], commit["timestamp"])
+        return Version(str(self.id_of(table)), *commit)
 
-    def commit_of(self, table: str, batch: str) -> Row | None:
+    def commit_of(self, table: str, batch: str) -> tuple[int, str] | None:
         """Version and time of the commit of a batch; None where there is none. Looks through the whole history only for an old batch."""
-        for limit in (f" LIMIT {RECENT}", ""):
-            history = self.spark.sql(f"DESCRIBE HISTORY {self.name(table)}{limit}")
-            found = history.where(F.col("userMetadata") == batch).selectExpr("version", COMMITTED).collect()
+        for limit in (RECENT, None):
+            found = self.commits(table, batch, limit)
             if found:
                 return max(found)
         return None
+
+    def commits(self, table: str, batch: str, limit: int | None) -> list[tuple[int, str]]:
+        """Versions and times of the commits of a batch among the last ones, or among all."""
+        if (log := self.log(table)) is not None:
+            history = log.history(limit)
+            return [(one["version"], in_utc(one["timestamp"])) for one in history if one.get("userMetadata") == batch]
+        query = f"DESCRIBE HISTORY {self.name(table)}" + (f" LIMIT {limit}" if limit is not None else "")
+        rows = self.spark.sql(query).where(F.col("userMetadata") == batch).selectExpr("version", COMMITTED)
+        return [(row["version"], row["timestamp"]) for row in rows.collect()]
+
+
+def in_utc(milliseconds: int) -> str:
+    """A commit's time as COMMITTED has it."""
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
 
 
 @cache

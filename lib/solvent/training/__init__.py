@@ -3,10 +3,18 @@
 from solvent.training.fit import Inputs, fit, predict
 from solvent.training.layout import canonical_layout
 from solvent.training.search import SearchResult, search, written
-from solvent.training.train import evaluation_of, require_inputs, score_holdout, searched, train
+from solvent.training.train import (
+    MANIFESTS,
+    evaluation_of,
+    require_inputs,
+    score_holdout,
+    searched,
+    train,
+)
 from solvent.training.training import Training, learned_by, training_key
 
 __all__ = [
+    "MANIFESTS",
     "Inputs",
     "SearchResult",
     "Training",
