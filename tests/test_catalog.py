@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,10 @@ from click.testing import CliRunner
 from pyspark.sql import SparkSession
 
 from solvent.cli import main
-from solvent.config.environment import Tables, load_environment
+from solvent.config.environment import Tables
 from solvent.config.expressions import Column
 from solvent.errors import IntegrityError, TableError
 from solvent.registry import CHAMPION
-from solvent.tables.ledger import ledger_rows
 from solvent.tables.sources import read_source
 from solvent.tables.warehouse import Warehouse
 
@@ -85,10 +85,10 @@ def test_a_model_is_scored_watched_and_made_again(cataloged: Any) -> None:
 def test_history_and_plan_read_the_same_ledgers(cataloged: Any) -> None:
     assert "version 1 champion (was None)" in solvent(cataloged, "history")
     assert "shop version 1 is what this commit makes" in solvent(cataloged, "plan")
-    environment = load_environment("local", cataloged.root)
-    (decision,) = ledger_rows(environment, "shop", "decisions")
-    assert (decision["to_version"], decision["passed"]) == (1, True)
-    assert ledger_rows(environment, "shop", "never_made") == []
+    warehouse = cataloged.run().warehouse
+    (decision,) = warehouse.rows("decisions")
+    assert (decision["to_version"], decision["passed"], decision["decided_at"].tzinfo) == (1, True, UTC)
+    assert warehouse.rows("never_made") == []
 
 
 def test_a_pinned_version_is_read_and_another_table_of_that_name_refused(cataloged: Any, spark: SparkSession) -> None:
@@ -100,14 +100,14 @@ def test_a_pinned_version_is_read_and_another_table_of_that_name_refused(catalog
     assert before.count() == 0
     with pytest.raises(TableError, match=rf"{CATALOG}\.{SCHEMA}\.shop_source_customers: cannot be read at version 99"):
         run.warehouse.read("source_customers", 99)
-    other = Warehouse(spark, Tables(schema="solvent_other"), "shop")
+    other = Warehouse(lambda: spark, Tables(schema="solvent_other"), "shop")
     other.create("source_customers", [Column(column.name, column.type) for column in source.columns])
     with pytest.raises(IntegrityError, match="the table pinned has id"):
         read_source(other, source, pinned)
 
 
 def test_without_a_catalog_the_sessions_is_meant(spark: SparkSession, tmp_path: Path) -> None:
-    warehouse = Warehouse(spark, Tables(schema="solvent_plain"), "shop")
+    warehouse = Warehouse(lambda: spark, Tables(schema="solvent_plain"), "shop")
     assert not warehouse.exists("names")
     assert warehouse.id_of("names") is None
     columns = [Column("name", "STRING")]
@@ -117,7 +117,7 @@ def test_without_a_catalog_the_sessions_is_meant(spark: SparkSession, tmp_path: 
     assert warehouse.location("names") == "solvent_plain.shop_names"
     assert [row["name"] for row in warehouse.read("names").collect()] == ["a"]
     assert warehouse.brought("names", "first").version == 1
-    named = Warehouse(spark, Tables(catalog=CATALOG, schema="solvent_plain"), "shop")
+    named = Warehouse(lambda: spark, Tables(catalog=CATALOG, schema="solvent_plain"), "shop")
     assert named.id_of("names") == warehouse.id_of("names")
     with pytest.raises(TableError, match=r"solvent_plain\.shop_names: column name is STRING in the table and BIGINT"):
         warehouse.create("names", [Column("name", "BIGINT")])

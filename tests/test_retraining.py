@@ -52,7 +52,7 @@ def test_a_trigger_holds_or_not(policy: dict, labels: int, deviating: tuple[str,
 def test_labels_and_deviations_are_those_of_the_champion_as_last_seen_by_then(
     spark: SparkSession, tmp_path: Path
 ) -> None:
-    warehouse = Warehouse(spark, Tables(path=str(tmp_path)), "shop")
+    warehouse = Warehouse(lambda: spark, Tables(path=str(tmp_path)), "shop")
     assert standing_of(warehouse, CHAMPION, TRAINED, AS_OF) == standing()
     warehouse.create(COVERAGE, COVERAGE_COLUMNS)
     earlier, later = AS_OF - timedelta(days=7), AS_OF + timedelta(days=7)
@@ -86,7 +86,7 @@ def test_labels_and_deviations_are_those_of_the_champion_as_last_seen_by_then(
 
 
 def test_a_refused_challenger_counts_as_a_training_from_the_next_day_on(spark: SparkSession, tmp_path: Path) -> None:
-    warehouse = Warehouse(spark, Tables(path=str(tmp_path)), "shop")
+    warehouse = Warehouse(lambda: spark, Tables(path=str(tmp_path)), "shop")
     refused = Decision("release", "shop", 1, 2, False, "worse")
     for _ in range(2):
         made = record(warehouse, AS_OF, 1, ["old"], refused)

@@ -37,7 +37,6 @@ from solvent.release import promote, rollback
 from solvent.reproduction import present_code, reproduce, reproduce_elsewhere
 from solvent.session import session
 from solvent.skeleton.commands import new_command
-from solvent.tables.warehouse import Warehouse
 
 # So that rows that came late are scored as well; none is scored twice.
 WEEK = timedelta(days=7)
@@ -233,9 +232,7 @@ def monitor_command(ctx: click.Context, project: str, environment: str, which: s
 @click.pass_context
 def investigations_command(ctx: click.Context, project: str, environment: str) -> None:
     """List the investigations, from the first alarm."""
-    settings = settings_of(ctx, project, environment)
-    warehouse = Warehouse(session(settings.environment), settings.environment.tables, project)
-    for one in investigations(warehouse):
+    for one in investigations(settings_of(ctx, project, environment).warehouse):
         reason = f" ({one.reason})" if one.reason else ""
         click.echo(
             f"{one.id}  {one.state:<12} version {one.model_version}  alarm {one.alarm}  since {one.change}  {one.first_cause}{reason}"

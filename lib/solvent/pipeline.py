@@ -95,7 +95,8 @@ class Run:
     @cached_property
     def warehouse(self) -> Warehouse:
         """The project's tables."""
-        return Warehouse(self.spark, self.settings.environment.tables, self.project.project)
+        spark = self.spark
+        return replace(self.settings.warehouse, session=lambda: spark)
 
     @cached_property
     def registry(self) -> Registry:

@@ -138,7 +138,7 @@ def require_dates(dates: Sequence[date]) -> None:
 
 def played(warehouse: Warehouse) -> list[Step]:
     """The steps that were played, from the first."""
-    return [Step(*row) for row in warehouse.read(STEPS).orderBy("as_of").collect()]
+    return [Step(**row) for row in sorted(warehouse.rows(STEPS), key=lambda row: row["as_of"])]
 
 
 def played_step(run: Run, environment: str, before: Step | None, compare: bool) -> Step:

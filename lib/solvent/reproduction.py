@@ -62,7 +62,7 @@ def reproduce(
     """
     manifest = registry.manifest(version)
     project = Project.model_validate(manifest["configuration"]["resolved"])
-    warehouse = Warehouse(spark, environment.tables, project.project)
+    warehouse = Warehouse(lambda: spark, environment.tables, project.project)
     yield compared("code", manifest["code"], present_code(manifest))
     here = environment_facts(java_of(spark), root)
     yield environment_finding(manifest["environment"], here)

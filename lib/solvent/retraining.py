@@ -72,11 +72,9 @@ def standing_of(warehouse: Warehouse, champion: ModelVersion, trained: date, as_
 
 def tried(warehouse: Warehouse, champion: ModelVersion, as_of: date) -> list[date]:
     """The as-ofs before a date at which a champion was to be replaced."""
-    if not warehouse.exists(RETRAININGS):
-        return []
-    mine = (F.col("model") == champion.name) & (F.col("champion_version") == champion.version)
-    rows = warehouse.read(RETRAININGS).where(mine & (F.col("as_of") < F.lit(as_of))).select("as_of").collect()
-    return [row["as_of"] for row in rows]
+    mine = (champion.name, champion.version)
+    rows = [row for row in warehouse.rows(RETRAININGS) if (row["model"], row["champion_version"]) == mine]
+    return [row["as_of"] for row in rows if row["as_of"] < as_of]
 
 
 def matured_labels(warehouse: Warehouse, champion: ModelVersion, as_of: date) -> int:

@@ -262,7 +262,7 @@ def note(warehouse: Warehouse, made: ScoreBatch, manifest: str, code: str) -> No
     warehouse.create(BATCHES, BATCH_COLUMNS)
     pins = json.dumps([pin.document() for pin in made.pins])
     row = (
-        *(made.batch, warehouse.read(BATCHES).count() + 1, made.model, made.model_version, made.model_digest, manifest),
+        *(made.batch, len(warehouse.rows(BATCHES)) + 1, made.model, made.model_version, made.model_digest, manifest),
         *(made.since, made.until, pins, code, made.features_digest, made.table, made.version),
         *(made.rows, made.scored_before, made.unscored, made.seconds, datetime.now(UTC)),
     )
@@ -271,27 +271,19 @@ def note(warehouse: Warehouse, made: ScoreBatch, manifest: str, code: str) -> No
 
 def batches(warehouse: Warehouse, model_digest: str) -> list[ScoreBatch]:
     """The complete batches of a model, from the first."""
-    if not warehouse.exists(BATCHES):
-        return []
-    rows = warehouse.read(BATCHES).where(F.col("model_digest") == model_digest).orderBy("sequence").collect()
-    return [batch_from(row.asDict()) for row in rows]
+    rows = sorted(warehouse.rows(BATCHES), key=lambda row: row["sequence"])
+    return [batch_from(row) for row in rows if row["model_digest"] == model_digest]
 
 
 def find_batch(warehouse: Warehouse, name: str) -> ScoreBatch | None:
     """A complete batch, if there is one of that name."""
-    if not warehouse.exists(BATCHES):
-        return None
-    rows = warehouse.read(BATCHES).where(F.col("batch") == name).limit(1).collect()
-    return batch_from(rows[0].asDict()) if rows else None
+    return next((batch_from(row) for row in warehouse.rows(BATCHES) if row["batch"] == name), None)
 
 
 def batch_from(row: Mapping[str, Any]) -> ScoreBatch:
     """A batch as the ledger has it."""
     values = {name: row[name] for name in ScoreBatch.__dataclass_fields__}
-    pins = tuple(Pin(**pin) for pin in json.loads(str(row["pins"])))
-    # Spark gives a time as the driver's local clock reads.
-    times = {name: row[name].astimezone(UTC) for name in ("since", "until")}
-    return ScoreBatch(**{**values, **times, "pins": pins})
+    return ScoreBatch(**{**values, "pins": tuple(Pin(**pin) for pin in json.loads(row["pins"]))})
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from solvent.config.base import closest
@@ -14,6 +15,8 @@ from solvent.evaluation import require_daily, require_known, require_paired
 from solvent.evaluation.metrics import DESCRIPTIVE
 from solvent.features import FeatureGroup, load_groups
 from solvent.features.table import columns_of
+from solvent.session import session
+from solvent.tables.warehouse import Warehouse
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,11 @@ class Settings:
     project: Project
     environment: Environment
     groups: tuple[FeatureGroup, ...]
+
+    @property
+    def warehouse(self) -> Warehouse:
+        """The project's tables, with a session once one is needed."""
+        return Warehouse(partial(session, self.environment), self.environment.tables, self.project.project)
 
     def within(self, folder: Path) -> Settings:
         """The same with all that is written below a folder of its own."""

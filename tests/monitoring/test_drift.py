@@ -30,7 +30,7 @@ def rows(spark: SparkSession, values: list[tuple], day: date = DAY) -> DataFrame
 
 @pytest.fixture
 def warehouse(spark: SparkSession, tmp_path: Path) -> Warehouse:
-    return Warehouse(spark, Tables(path=str(tmp_path)), "drift")
+    return Warehouse(lambda: spark, Tables(path=str(tmp_path)), "drift")
 
 
 def test_cells_are_drawn_once_from_training_and_every_later_row_finds_its_own(

@@ -38,7 +38,7 @@ class Models:
 
     def __init__(self, spark: SparkSession, tables: Path, address: str) -> None:
         self.tables, self.address = tables, address
-        self.warehouse = Warehouse(spark, Tables(path=str(tables)), "shop")
+        self.warehouse = Warehouse(lambda: spark, Tables(path=str(tables)), "shop")
         self.registry = Registry(MLflow(tracking_uri=address), "shop")
         # As much of a manifest as decisions look at.
         self.manifest = Manifest({"format": FORMAT, "commit": {"hash": "0" * 40, "dirty": False}})
@@ -143,7 +143,7 @@ from solvent.session import session
 from solvent.tables.warehouse import Warehouse
 
 environment = load_environment(sys.argv[1], Path(sys.argv[1]).parent)
-warehouse, registry = Warehouse(session(environment), environment.tables, "shop"), Registry(environment.mlflow, "shop")
+warehouse, registry = Warehouse(lambda: session(environment), environment.tables, "shop"), Registry(environment.mlflow, "shop")
 verify = Registry.verify
 
 def waits(registry, version):

@@ -13,7 +13,7 @@ import click
 from solvent.config.model import load_project
 from solvent.deployment.deploy import Deployment
 from solvent.deployment.differences import between
-from solvent.deployment.ledger import DEPLOYMENTS, PROBATION, steps_of_ledger
+from solvent.deployment.ledger import DEPLOYMENTS, PROBATION, deployment_steps
 from solvent.deployment.observe import in_words, observe
 from solvent.deployment.plan import CHANGES, Plan, make_plan
 from solvent.deployment.probation import ROLLED_BACK
@@ -24,9 +24,8 @@ from solvent.evaluation.table import EVALUATIONS
 from solvent.identity import Manifest, commit_of, require_locked
 from solvent.options import DAY, as_of_option, force_option, run_of, settings_of, where
 from solvent.registry import ModelVersion, Registry
-from solvent.release import DECISIONS, decisions_of_ledger
+from solvent.release import decisions
 from solvent.settings import Settings
-from solvent.tables.ledger import ledger_rows
 
 
 def plan_json(plan: Plan) -> str:
@@ -163,10 +162,10 @@ def observe_command(ctx: click.Context, project: str, environment: str, as_of: d
 @click.pass_context
 def history_command(ctx: click.Context, project: str, environment: str) -> None:
     """Show the decisions on the champion, and the commits they came from, from the first."""
-    settings = settings_of(ctx, project, environment)
-    steps = steps_of_ledger(ledger_rows(settings.environment, project, DEPLOYMENTS))
+    warehouse = settings_of(ctx, project, environment).warehouse
+    steps = deployment_steps(warehouse)
     commits = {one.version: one.commit for one in steps if one.version is not None}
-    for one in decisions_of_ledger(ledger_rows(settings.environment, project, DECISIONS)):
+    for one in decisions(warehouse):
         outcome = "champion" if one.passed else "refused"
         commit = f", commit {commits[one.to_version][:12]}" if one.to_version in commits else ""
         click.echo(f"{one.kind:<9} version {one.to_version} {outcome} (was {one.from_version}{commit}): {one.reason}")
@@ -189,7 +188,7 @@ def diff_command(ctx: click.Context, project: str, environment: str, before: str
     click.echo(f"{versions[0]} -> {versions[1]}")
     for name, values in told(versions, was, now).items():
         click.echo(f"  {'=' if values[0] == values[1] else '~'} {name}: {values[0]} -> {values[1]}")
-    rows = ledger_rows(settings.environment, project, EVALUATIONS)
+    rows = settings.warehouse.rows(EVALUATIONS)
     metrics = [measured(rows, version, manifest) for version, manifest in zip(versions, (was, now), strict=True)]
     for line in [*differences_text(between(was, now)), *metrics_text(*metrics)]:
         click.echo(line)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -67,17 +67,10 @@ def append_step(warehouse: Warehouse, one: DeploymentStep) -> None:
 
 def deployment_steps(warehouse: Warehouse) -> list[DeploymentStep]:
     """All steps, from the first."""
-    if not warehouse.exists(DEPLOYMENTS):
-        return []
-    return steps_of_ledger([row.asDict() for row in warehouse.read(DEPLOYMENTS).collect()])
-
-
-def steps_of_ledger(rows: Sequence[Mapping[str, Any]]) -> list[DeploymentStep]:
-    """All steps from the rows of the table, from the first."""
     return [
         DeploymentStep(
             *(row["commit"], row["step"], row["model"], row["version"], row["champion_version"], row["outcome"]),
             *(json.loads(row["detail"]), row["seconds"]),
         )
-        for row in sorted(rows, key=lambda row: row["ended_at"])
+        for row in sorted(warehouse.rows(DEPLOYMENTS), key=lambda row: row["ended_at"])
     ]

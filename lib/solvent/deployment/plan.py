@@ -22,13 +22,12 @@ from solvent.deployment.differences import (
     function_differences,
     library_differences,
 )
-from solvent.deployment.ledger import CANARY, DEPLOYMENTS, EVALUATED, RELEASED, TESTED, TRAINED
-from solvent.features.table import BUILDS, build_name, declared, feature_code
+from solvent.deployment.ledger import CANARY, EVALUATED, RELEASED, TESTED, TRAINED, DeploymentStep, deployment_steps
+from solvent.features.table import build_name, declared, feature_code, find_build
 from solvent.identity import Commit, Manifest, environment_facts, function_digests, java_here, parse_manifest
-from solvent.release import DECISIONS, Decision, decisions_of_ledger, rolled_back, standing
+from solvent.release import Decision, decisions, rolled_back, standing
 from solvent.settings import Settings
-from solvent.tables.ledger import ledger_rows
-from solvent.tables.sources import BATCHES, Pin, pins_of_ledger
+from solvent.tables.sources import Pin, source_pins
 from solvent.training import MANIFESTS, learned_by, training_key
 
 NOTHING, TRAIN, RELEASE, HELD = "nothing", "train", "release", "held"
@@ -113,7 +112,7 @@ def trained_versions(settings: Settings) -> list[Trained]:
         IntegrityError: If a manifest was changed.
     """
     name = settings.project.project
-    rows = [row for row in ledger_rows(settings.environment, name, MANIFESTS) if row["model"] == name]
+    rows = [row for row in settings.warehouse.rows(MANIFESTS) if row["model"] == name]
     return [
         Trained(
             name,
@@ -139,11 +138,11 @@ def make_plan(settings: Settings, commit: Commit, today: date, as_of: date | Non
         IntegrityError: If a manifest was changed.
     """
     project, environment = settings.project, settings.environment
-    history = decisions_of_ledger(ledger_rows(environment, project.project, DECISIONS))
+    history = decisions(settings.warehouse)
     versions = trained_versions(settings)
     champion = next((one for one in versions if one.version == standing(history, project.project)), None)
     manifest = champion.manifest if champion is not None else None
-    latest = pins_of_ledger(ledger_rows(environment, project.project, BATCHES), project)
+    latest = source_pins(settings.warehouse, project)
     moves = manifest is None or (as_of is not None and as_of.isoformat() != manifest["as_of"])
     looks_from = as_of or (date.fromisoformat(manifest["as_of"]) if manifest is not None else today)
     pins = latest if moves or manifest is None else tuple(Pin(**pin) for pin in manifest["pins"])
@@ -212,8 +211,8 @@ class Recipe:
         name = build_name(project, self.pins, self.as_of, digest_of(self.shaping))
         if manifest is not None and manifest["features"]["build"] == name:
             return str(manifest["features"]["digest"])
-        builds = ledger_rows(self.settings.environment, project.project, BUILDS)
-        return next((row["digest"] for row in builds if row["build"] == name), None)
+        built = find_build(self.settings.warehouse, name)
+        return built.digest if built is not None else None
 
     def key(self, features: str) -> str:
         """The name of the training."""
@@ -247,7 +246,7 @@ def decide(
 
 def steps(settings: Settings, outcome: str, built: bool) -> tuple[PlannedStep, ...]:
     """The steps of a deployment that does something."""
-    spent = seconds_of(ledger_rows(settings.environment, settings.project.project, DEPLOYMENTS))
+    spent = seconds_of(deployment_steps(settings.warehouse))
     deploy = settings.project.deploy
     trains = outcome == TRAIN
     planned = [
@@ -269,7 +268,7 @@ def steps(settings: Settings, outcome: str, built: bool) -> tuple[PlannedStep, .
     return tuple(PlannedStep(*one, spent.get(one[0]) if one[1] == RUN else None) for one in planned)
 
 
-def seconds_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+def seconds_of(steps: Sequence[DeploymentStep]) -> dict[str, float]:
     """The median of what each step took."""
-    names = {row["step"] for row in rows}
-    return {name: median(row["seconds"] for row in rows if row["step"] == name) for name in names}
+    names = {one.step for one in steps}
+    return {name: median(one.seconds for one in steps if one.step == name) for name in names}

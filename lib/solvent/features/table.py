@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
 
 from pyspark.sql import Column as Condition
 from pyspark.sql import DataFrame
@@ -368,13 +367,9 @@ def note(
 
 def find_build(warehouse: Warehouse, name: str) -> FeatureBuild | None:
     """A complete build, if there is one of that name."""
-    if not warehouse.exists(BUILDS):
-        return None
-    found = warehouse.read(BUILDS).where(F.col("build") == name).limit(1).collect()
-    if not found:
-        return None
-    row: Any = found[0]
-    return FeatureBuild(row["build"], row["table"], row["table_id"], row["version"], row["rows"], row["digest"])
+    names = FeatureBuild.__dataclass_fields__
+    found = (row for row in warehouse.rows(BUILDS) if row["build"] == name)
+    return next((FeatureBuild(*(row[one] for one in names)) for row in found), None)
 
 
 def read_build(warehouse: Warehouse, built: FeatureBuild) -> DataFrame:

@@ -13,8 +13,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import reduce
+from typing import Any
 
-from pyspark.sql import DataFrame, Row
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from solvent.config.base import digest_of
@@ -47,7 +48,7 @@ QUARANTINE_COLUMNS = (
 )
 FATES = ("accepted", "quarantined", "duplicate")
 
-Seen = Mapping[str, Mapping[str, Row]]
+Seen = Mapping[str, Mapping[str, Mapping[str, Any]]]
 
 
 @dataclass(frozen=True)
@@ -141,12 +142,11 @@ def create_tables(warehouse: Warehouse, project: Project) -> None:
     at_once(lambda table: warehouse.create(table, tables[table]), list(tables))
 
 
-def rows_by(warehouse: Warehouse, ledger: str, project: Project, key: str) -> dict[str, dict[str, Row]]:
-    """The rows of a ledger by source and key; none where there is no ledger yet."""
-    found: dict[str, dict[str, Row]] = {name: {} for name in project.sources}
-    if warehouse.exists(ledger):
-        for row in warehouse.read(ledger).collect():
-            found.setdefault(row["source"], {})[row[key]] = row
+def rows_by(warehouse: Warehouse, ledger: str, project: Project, key: str) -> dict[str, dict[str, Mapping[str, Any]]]:
+    """The rows of a ledger by source and key."""
+    found: dict[str, dict[str, Mapping[str, Any]]] = {name: {} for name in project.sources}
+    for row in warehouse.rows(ledger):
+        found.setdefault(row["source"], {})[row[key]] = row
     return found
 
 

@@ -8,6 +8,8 @@ import re
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC
+from typing import Any
 from urllib.parse import unquote
 
 from pyspark.errors import PySparkException
@@ -35,7 +37,7 @@ class LandingFile:
 
 
 def listing(warehouse: Warehouse, landing: str) -> list[Row]:
-    """Path, length and modificationTime of all files below a folder, without reading them; none if there is no such folder."""
+    """Path, length and modificationTime in UTC of all files below a folder, without reading them; none if there is no such folder."""
     reader = warehouse.spark.read.format("binaryFile").option("recursiveFileLookup", True)
     try:
         files = reader.load(landing)
@@ -43,7 +45,11 @@ def listing(warehouse: Warehouse, landing: str) -> list[Row]:
         if "PATH_NOT_FOUND" in str(error.getCondition()):
             return []
         raise
-    listed = files.select("path", "length", "modificationTime").collect()
+    # Spark gives a time as the driver's local clock reads.
+    listed = [
+        Row(path=row["path"], length=row["length"], modificationTime=row["modificationTime"].astimezone(UTC))
+        for row in files.select("path", "length", "modificationTime").collect()
+    ]
     # Spark makes no row of an empty file, but lists it.
     root = f"{landing.rstrip('/')}/"
     full = {path_below(row["path"], root) for row in listed}
@@ -53,7 +59,10 @@ def listing(warehouse: Warehouse, landing: str) -> list[Row]:
 
 
 def landing_files(
-    warehouse: Warehouse, folders: Mapping[str, str], listed: Sequence[Row], seen: Mapping[str, Mapping[str, Row]]
+    warehouse: Warehouse,
+    folders: Mapping[str, str],
+    listed: Sequence[Row],
+    seen: Mapping[str, Mapping[str, Mapping[str, Any]]],
 ) -> dict[str, list[LandingFile]]:
     """The files of each source's folder, in one job; only those are read that are new, or differ from what was seen in size or time.
 
@@ -79,7 +88,7 @@ def files_below(folder: str, listed: Sequence[Row]) -> dict[str, Row]:
     return {path_below(row["path"], root): row for row in listed if root in row["path"]}
 
 
-def known_sums(files: Mapping[str, Row], seen: Mapping[str, Row]) -> dict[str, str]:
+def known_sums(files: Mapping[str, Row], seen: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     """The SHA-256 of files that need not be read for it: those that are empty, and those seen before and left alone."""
     return {file: EMPTY for file, row in files.items() if row["length"] == 0} | {
         file: str(seen[file]["sha256"])

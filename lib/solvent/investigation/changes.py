@@ -64,7 +64,7 @@ def changes(
     batches = scored(warehouse, version)
     day = F.date_format("as_of", "yyyy-MM-dd")
     health = warehouse.read(HEALTH).select(day.alias("as_of"), "source", "hours_behind").distinct().collect()
-    brought = warehouse.read(INGESTED).select("source", "version", "batch", "accepted", "quarantined").collect()
+    brought = warehouse.rows(INGESTED)
     found = [code(batches, span.change), *configuration(manifest, project), rows_a_day(analysis)]
     for name in project.sources:
         known = version_read(batches, name, span.change)
@@ -78,11 +78,13 @@ def changes(
 
 def scored(warehouse: Warehouse, version: ModelVersion) -> list[Any]:
     """The batches of a model, with the day of their first prediction time, and that on which they ended."""
-    day, ended = (
-        F.date_format(edge, "yyyy-MM-dd").alias(name) for edge, name in (("since", "day"), ("until", "ended"))
-    )
-    rows = warehouse.read(SCORED).where(F.col("model_digest") == version.digest)
-    return rows.orderBy("sequence").select(day, ended, "pins", "code").collect()
+    rows = sorted(warehouse.rows(SCORED), key=lambda row: row["sequence"])
+    edges = {"day": "since", "ended": "until"}
+    return [
+        {**row, **{name: f"{row[edge]:%Y-%m-%d}" for name, edge in edges.items()}}
+        for row in rows
+        if row["model_digest"] == version.digest
+    ]
 
 
 def code(batches: Sequence[Any], change: date) -> Change:

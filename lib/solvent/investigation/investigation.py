@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
-from pyspark.sql import functions as F
-
 from solvent.config.base import digest_of
 from solvent.config.expressions import Column
 from solvent.errors import ConfigurationError, RefusedError
@@ -98,15 +96,13 @@ def investigation_id(model_digest: str, alarm: date) -> str:
 
 def investigations(warehouse: Warehouse, version: ModelVersion | None = None) -> list[Investigation]:
     """The investigations of a model version, or of all, from the first opened; its state is in each."""
-    if not warehouse.exists(INVESTIGATIONS):
-        return []
-    rows = warehouse.read(INVESTIGATIONS)
+    rows = warehouse.rows(INVESTIGATIONS)
     if version is not None:
-        rows = rows.where(F.col("model_digest") == version.digest)
+        rows = [row for row in rows if row["model_digest"] == version.digest]
     opened: dict[str, Any] = {}
     last: dict[str, Any] = {}
     # Of two events at the same time the resolution, which is last in the alphabet, counts.
-    for row in rows.orderBy("sequence", "state").drop("at").collect():
+    for row in sorted(rows, key=lambda row: (row["sequence"], row["state"])):
         opened.setdefault(row["id"], row)
         last[row["id"]] = row
     found = [investigation_from(row, last[name]) for name, row in opened.items()]

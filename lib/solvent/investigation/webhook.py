@@ -12,7 +12,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import requests
-from pyspark.sql import functions as F
 from requests.adapters import HTTPAdapter
 from urllib3.util.retry import Retry
 
@@ -93,7 +92,7 @@ def notify(warehouse: Warehouse, project: str, version: ModelVersion, url: str) 
     if not waiting:
         return []
     warehouse.create(DELIVERIES, COLUMNS)
-    arrived = {row["id"] for row in warehouse.read(DELIVERIES).where(F.col("delivered")).select("id").collect()}
+    arrived = {row["id"] for row in warehouse.rows(DELIVERIES) if row["delivered"]}
     tried = [deliver(url, one.id, message(project, one)) for one in waiting if one.id not in arrived]
     now = datetime.now(UTC)
     rows = [(one.id, one.host, one.delivered, one.outcome, now) for one in tried]

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from datetime import date, datetime
-from typing import Any
 
 from pyspark.sql import functions as F
 
@@ -15,7 +14,7 @@ from solvent.config.model import ALWAYS_KNOWN, Project
 from solvent.monitoring.findings import WHOSE, append_once, whose
 from solvent.registry import ModelVersion
 from solvent.session import at_once
-from solvent.tables.sources import BATCH, BATCHES, Pin, source_table, with_times
+from solvent.tables.sources import BATCH, Pin, last_batches, source_table, with_times
 from solvent.tables.warehouse import Warehouse
 
 HEALTH = "source_health"
@@ -105,9 +104,7 @@ def append_model_health(
 def append_health(warehouse: Warehouse, project: Project, pins: Sequence[Pin], as_of: date) -> list[Health]:
     """Looks at every source, and appends what it found, once. Only the rows of last batches are read."""
     warehouse.create(HEALTH, HEALTH_COLUMNS)
-    names = ("batch", "accepted", "quarantined", "duplicates")
-    last = warehouse.read(BATCHES).groupBy("source").agg(F.max(F.struct("sequence", *names)).alias("last"))
-    batches: Mapping[str, Any] = {row["source"]: row["last"] for row in last.collect()}
+    batches = last_batches(warehouse)
     known = (
         warehouse.read(HEALTH)
         .where(F.col("as_of") <= F.lit(as_of))

@@ -1,10 +1,8 @@
 """Release: gates, decisions, and the champion's alias."""
 
 from solvent.release.decide import (
-    DECISIONS,
     Decision,
     decisions,
-    decisions_of_ledger,
     promote,
     release,
     rollback,
@@ -14,12 +12,10 @@ from solvent.release.decide import (
 from solvent.release.gates import Compared, GateResult, judge
 
 __all__ = [
-    "DECISIONS",
     "Compared",
     "Decision",
     "GateResult",
     "decisions",
-    "decisions_of_ledger",
     "judge",
     "promote",
     "release",

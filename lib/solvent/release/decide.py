@@ -21,8 +21,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from pyspark.sql import functions as F
-
 from solvent.config.base import digest_of
 from solvent.config.expressions import Column
 from solvent.errors import RefusedError, TableError
@@ -80,20 +78,8 @@ class Decision:
 
 def decisions(warehouse: Warehouse) -> list[Decision]:
     """All decisions, from the first."""
-    return [decision_from(row) for row in decision_rows(warehouse)]
-
-
-def decision_rows(warehouse: Warehouse) -> list[dict[str, Any]]:
-    """The rows of the table, from the first; one for each release, so that they are few."""
-    if not warehouse.exists(DECISIONS):
-        return []
-    rows = warehouse.read(DECISIONS).orderBy("sequence", F.col("decided_at")).collect()
-    return [row.asDict(recursive=True) for row in rows]
-
-
-def decisions_of_ledger(rows: Sequence[Mapping[str, Any]]) -> list[Decision]:
-    """All decisions from the rows of the table, from the first."""
-    return [decision_from(row) for row in sorted(rows, key=lambda row: (row["sequence"], row["decided_at"]))]
+    rows = sorted(warehouse.rows(DECISIONS), key=lambda row: (row["sequence"], row["decided_at"]))
+    return [decision_from(row) for row in rows]
 
 
 def decision_from(row: Mapping[str, Any]) -> Decision:

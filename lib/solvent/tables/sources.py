@@ -62,34 +62,22 @@ def source_pins(warehouse: Warehouse, project: Project) -> tuple[Pin, ...]:
     Raises:
         TableError: If a source was never ingested.
     """
-    if not warehouse.exists(BATCHES):
+    found = last_batches(warehouse)
+    if not found:
         raise TableError(
             f"{warehouse.location(BATCHES)}: nothing was ingested; run `solvent ingest --project {project.project}`"
         )
-    ledger = warehouse.read(BATCHES)
-    last = ledger.groupBy("source").agg(
-        F.max(F.struct("sequence", "table_id", "version", "version_timestamp", "total_content")).alias("last")
-    )
-    return pins_from({row["source"]: row["last"] for row in last.collect()}, project)
-
-
-def pins_of_ledger(rows: Sequence[Mapping[str, Any]], project: Project) -> tuple[Pin, ...]:
-    """The same from the rows of the ledger of ingestion.
-
-    Raises:
-        TableError: If a source was never ingested.
-    """
-    return pins_from({row["source"]: row for row in sorted(rows, key=lambda row: row["sequence"])}, project)
-
-
-def pins_from(found: Mapping[str, Mapping[str, Any]], project: Project) -> tuple[Pin, ...]:
-    """A pin for each source from its last batch."""
     missing = sorted(set(project.sources) - set(found))
     if missing:
         raise TableError(
             f"source {missing[0]}: was never ingested; put files into its landing folder and run `solvent ingest`"
         )
     return tuple(pin(name, source, found[name]) for name, source in sorted(project.sources.items()))
+
+
+def last_batches(warehouse: Warehouse) -> dict[str, dict[str, Any]]:
+    """The row of each source's last batch in the ledger of ingestion, by source."""
+    return {row["source"]: row for row in sorted(warehouse.rows(BATCHES), key=lambda row: row["sequence"])}
 
 
 def pin(name: str, source: Source, last: Mapping[str, Any]) -> Pin:

@@ -1,15 +1,17 @@
-"""Delta tables of one project: where they are, pinned reads, idempotent appends."""
+"""Delta tables of one project: where they are, pinned reads, small tables read at once, idempotent appends."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 from pyspark.errors import AnalysisException
@@ -60,11 +62,22 @@ def folder_of(tables: Tables, project: str, table: str) -> Path | None:
 
 @dataclass(frozen=True)
 class Warehouse:
-    """The tables of a project, below a path or in a schema of a catalog."""
+    """The tables of a project, below a path or in a schema of a catalog.
 
-    spark: SparkSession
+    Attributes:
+        session: Gives the session, which is asked for when it is first needed: small tables on this machine are read without one.
+        tables: Where they are.
+        project: Whose.
+    """
+
+    session: Callable[[], SparkSession]
     tables: Tables
     project: str
+
+    @property
+    def spark(self) -> SparkSession:
+        """The session."""
+        return self.session()
 
     def location(self, table: str) -> str:
         """The table as people read it: its folder, or its name in the catalog."""
@@ -178,6 +191,14 @@ class Warehouse:
             asked = f" at version {version}" if version is not None else ""
             raise TableError(f"{self.location(table)}: cannot be read{asked}: {str(error).splitlines()[0]}") from None
 
+    def rows(self, table: str) -> list[dict[str, Any]]:
+        """All rows of a table that grows by a few for each run, with times in UTC; none where there is no table."""
+        if not self.exists(table):
+            return []
+        if (log := self.log(table)) is not None:
+            return rows_of(log, Path(self.location(table)))
+        return [in_utc(row.asDict(recursive=True)) for row in self.read(table).collect()]
+
     def append(self, table: str, rows: DataFrame, batch: str, turn: int | None = None) -> None:
         """Appends rows once: a second append of the same batch writes nothing, also when both run at the same time.
 
@@ -262,13 +283,34 @@ class Warehouse:
         """Versions and times of the commits of a batch among the last ones, or among all."""
         if (log := self.log(table)) is not None:
             history = log.history(limit)
-            return [(one["version"], in_utc(one["timestamp"])) for one in history if one.get("userMetadata") == batch]
+            return [
+                (one["version"], time_text(one["timestamp"])) for one in history if one.get("userMetadata") == batch
+            ]
         query = f"DESCRIBE HISTORY {self.name(table)}" + (f" LIMIT {limit}" if limit is not None else "")
         rows = self.spark.sql(query).where(F.col("userMetadata") == batch).selectExpr("version", COMMITTED)
         return [(row["version"], row["timestamp"]) for row in rows.collect()]
 
 
-def in_utc(milliseconds: int) -> str:
+def rows_of(log: DeltaTable, folder: Path) -> list[dict[str, Any]]:
+    """The rows of a small table, file by file: the reading threads of a dataset now and then end the process with an abort."""
+    names = pa.table(log.get_add_actions())["path"].to_pylist()
+    files = [pq.read_table(folder / name, use_threads=False, coerce_int96_timestamp_unit="us") for name in names]
+    return [row for file in files for row in file.cast(with_zone(file.schema)).to_pylist()]
+
+
+def with_zone(schema: pa.Schema) -> pa.Schema:
+    """Columns of times as Spark means them, which are in UTC."""
+    times = {field.name for field in schema if pa.types.is_timestamp(field.type)}
+    zoned = [field.with_type(pa.timestamp("us", tz="UTC")) if field.name in times else field for field in schema]
+    return pa.schema(zoned)
+
+
+def in_utc(row: dict[str, Any]) -> dict[str, Any]:
+    """A row that Spark gave, whose times are as the driver's local clock reads."""
+    return {name: value.astimezone(UTC) if isinstance(value, datetime) else value for name, value in row.items()}
+
+
+def time_text(milliseconds: int) -> str:
     """A commit's time as COMMITTED has it."""
     return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
 

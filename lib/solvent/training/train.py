@@ -18,7 +18,6 @@ from mlflow.data.meta_dataset import MetaDataset
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, Schema
 from pyspark.ml import PipelineModel
-from pyspark.sql import functions as F
 
 from solvent.config.base import digest_of
 from solvent.config.estimator import Estimator
@@ -289,8 +288,7 @@ def requirements(training: Training) -> list[str]:
 def note(warehouse: Warehouse, version: ModelVersion, manifest: Manifest) -> None:
     """Enters a manifest into the Delta table; once, however often it is called."""
     warehouse.create(MANIFESTS, MANIFEST_COLUMNS)
-    known = warehouse.read(MANIFESTS).where((F.col("model") == version.name) & (F.col("version") == version.version))
-    if known.limit(1).collect():
+    if any((row["model"], row["version"]) == (version.name, version.version) for row in warehouse.rows(MANIFESTS)):
         return
     as_of = date.fromisoformat(manifest["as_of"])
     row = (
