@@ -14,6 +14,7 @@ from solvent.errors import EvaluationError
 from solvent.investigation.causes import LABEL_RATE, RELATION, SLICE, SOURCE, VOLUME, Analysis, analyse, lost_rows
 from solvent.investigation.cells import PREDICTION, splits_of
 from solvent.investigation.changes import Change
+from solvent.investigation.rows import Span, around
 from solvent.investigation.wording import in_words
 
 BEFORE, ROWS = 28, 200
@@ -216,6 +217,22 @@ def test_no_row_at_all_is_told_as_well() -> None:
     shares = {(one.name, one.cell): one.carried for one in found.regions}
     assert sum(share for (name, _), share in shares.items() if name == "carrier") == pytest.approx(1.0)
     assert in_words(found.causes[0], found, {}) == "source orders: 0 labelled rows a day, before 200"
+
+
+@pytest.mark.parametrize(
+    ("alarm", "end", "compared_until"),
+    [
+        (date(2024, 3, 11), date(2024, 3, 11), date(2024, 3, 11)),
+        (date(2024, 3, 11), date(2024, 3, 15), date(2024, 3, 15)),
+        (date(2024, 3, 11), date(2024, 9, 1), date(2024, 3, 29)),
+        (date(2024, 5, 1), date(2024, 9, 1), date(2024, 5, 1)),
+    ],
+)
+def test_who_looks_late_compares_no_more_days_than_were_seen_or_are_as_many_as_before(
+    alarm: date, end: date, compared_until: date
+) -> None:
+    change = date(2024, 3, 1)
+    assert around(change, alarm, end) == Span(date(2024, 2, 2), change, compared_until)
 
 
 def test_too_few_days_are_refused() -> None:

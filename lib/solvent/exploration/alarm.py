@@ -93,7 +93,7 @@ def look_into(run: Run, one: Investigation) -> Alarm:
     streams = [deviating(run, version, found, life, one.as_of) for found in findings[:STREAMS]]
     looked = look(
         run.warehouse, run.project, run.settings.groups, version, run.registry.manifest(version), streams[0].stream,
-        around(one.change, end), lambda: run.holdout_of(version, featured=True), run.pins, one.as_of,
+        around(one.change, one.alarm + settings.length, end), lambda: run.holdout_of(version, featured=True), run.pins, one.as_of,
     )  # fmt: skip
     return Alarm(one, version, streams, looked, moved_inputs(run, version, looked, one.change, end))
 

@@ -139,7 +139,8 @@ def investigate(
     first = monitored.verdict.alarm
     if headline.change is None or first is None:
         raise EvaluationError(f"{version}: an alarm without a change point")
-    span = around(life[headline.change.window], life[-1] + project.monitoring.length)
+    length = project.monitoring.length
+    span = around(life[headline.change.window], life[first] + length, life[-1] + length)
     looked = look(warehouse, project, groups, version, manifest, headline.stream, span, holdout, pins, as_of)
     beside = changes(warehouse, project, version, manifest, looked.analysis, span, as_of)
     opened = Investigation(

@@ -31,7 +31,7 @@ from solvent.scoring import Interval, ScoreBatch, batches, feature_rows
 from solvent.tables.sources import Pin, read_sources
 from solvent.tables.warehouse import Warehouse
 
-DAYS_BEFORE = 28
+COMPARED = timedelta(days=28)
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,15 @@ class Span:
     end: date
 
 
-def around(change: date, end: date) -> Span:
-    """The days before a change, and since."""
-    return Span(change - timedelta(days=DAYS_BEFORE), change, end)
+def around(change: date, alarm: date, end: date) -> Span:
+    """The days before a change and as many since, however late one looks: a season that passed meanwhile is no cause.
+
+    Args:
+        change: The first day that deviates.
+        alarm: The day on which this was seen; all days before it count.
+        end: No day from it on was judged.
+    """
+    return Span(change - COMPARED, change, min(end, max(alarm, change + COMPARED)))
 
 
 def rows_around(
@@ -85,10 +91,10 @@ def rows_around(
     columns = [*(quoted(name) for name in names), *map(F.col, ("prediction_time", "prediction", "label"))]
     rows = ripe.select(*columns)
     began = min(batch.since for batch in batches(warehouse, version.digest)).date()
-    lacking = min((began - span.since).days, DAYS_BEFORE)
-    if lacking > 0:
+    lacking = min(began - span.since, COMPARED)
+    if lacking > timedelta(0):
         last = datetime.fromisoformat(manifest["windows"]["holdout_end"])
-        before = holdout().where(predicted_within(last - timedelta(days=lacking), last))
+        before = holdout().where(predicted_within(last - lacking, last))
         rows = rows.unionByName(before.select(*columns))
     return rows.withColumn("loss", loss_of(project.model.kind))
 
