@@ -18,7 +18,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from solvent.errors import IngestError, TableError
 from solvent.ingest import Batch, ingest
-from solvent.ingest.rows import judged, sorted_out
+from solvent.ingest.rows import judged, sorted_out, within_reach
 from solvent.tables.sources import source_pins, verified_content
 from solvent.tables.warehouse import Warehouse
 
@@ -26,6 +26,8 @@ module = import_module("solvent.ingest.ingest")
 
 HEADER = "id,customer,placed,amount,returned"
 GOOD = ["1,c1,2024-01-01 10:00:00,5.5,0", "2,c2,2024-01-01 11:00:00,7.0,1"]
+
+RAW = "id STRING, customer STRING, placed STRING, amount STRING, returned STRING, _corrupt STRING, _raw STRING, _file STRING"
 
 
 def taken_in(shop: Any) -> list[Batch]:
@@ -101,6 +103,30 @@ def test_a_later_file_adds_only_what_is_new(empty_shop: Any) -> None:
     assert pin.digest == verified_content(run.warehouse, run.project.sources["orders"], pin)
 
 
+def test_what_arrives_is_compared_with_the_files_that_can_have_its_keys(empty_shop: Any) -> None:
+    for number in range(4):
+        rows = [f"{10 * number + n},c1,2024-01-01 10:00:00,5.5,0" for n in range(10)]
+        empty_shop.land("orders", f"{number}.csv", [HEADER, *rows])
+        assert only(taken_in(empty_shop)).accepted == 10
+    run = empty_shop.run()
+    source, stored = run.project.sources["orders"], run.warehouse.read("source_orders")
+    new = judged(raw_orders(run.spark, [(12, "5.5"), (None, "5.5"), (99, "lots"), (21, "7.5")]), source)
+    near = within_reach(stored, new, source)
+    assert sorted(row["id"] for row in near.collect()) == list(range(12, 22))
+    # Those of two of the four batches.
+    assert len(near.inputFiles()) == len(stored.inputFiles()) / 2
+    refused = judged(raw_orders(run.spark, [(12, "lots")]), source)
+    assert within_reach(stored, refused, source).count() == 0
+
+
+def raw_orders(spark: SparkSession, orders: list[tuple[int | None, str]]) -> DataFrame:
+    texts = [
+        (None if id is None else str(id), "c1", "2024-01-01 10:00:00", amount, "0", None, "", "a.csv")
+        for id, amount in orders
+    ]
+    return spark.createDataFrame(texts, RAW)
+
+
 @pytest.mark.parametrize("partitions", [1, 3])
 def test_fates_do_not_depend_on_the_order_or_the_layout_of_rows(
     shop: Any, spark: SparkSession, partitions: int
@@ -118,8 +144,7 @@ def test_fates_do_not_depend_on_the_order_or_the_layout_of_rows(
     found = set()
     for order in (values, values[::-1], values[3:] + values[:3]):
         texts = [(str(id), who, "2024-01-01 10:00:00", amount, "0", None, "", file) for id, who, amount, file in order]
-        schema = "id STRING, customer STRING, placed STRING, amount STRING, returned STRING, _corrupt STRING, _raw STRING, _file STRING"
-        raw = spark.createDataFrame(texts, schema).repartition(partitions)
+        raw = spark.createDataFrame(texts, RAW).repartition(partitions)
         fates = sorted_out(judged(raw, source), source, None).select("id", "customer", "amount", "_file", "_fate")
         found.add(tuple(sorted(tuple(row) for row in fates.collect())))
     (fates,) = found

@@ -148,17 +148,23 @@ def at_once(step: Callable[[Thing], Result], things: Sequence[Thing]) -> list[Re
 @contextmanager
 def kept(frame: DataFrame) -> Iterator[DataFrame]:
     """A frame that is read more than once, computed once within; where the platform keeps none, it is computed each time."""
+    keeps = persisted(frame)
+    try:
+        yield frame
+    finally:
+        if keeps:
+            frame.unpersist()
+
+
+def persisted(frame: DataFrame) -> bool:
+    """Asks to keep a frame; whether the platform does."""
     try:
         frame.persist()
     except PySparkException as error:
         if KEEPS_NONE not in str(error):
             raise
-        yield frame
-        return
-    try:
-        yield frame
-    finally:
-        frame.unpersist()
+        return False
+    return True
 
 
 def cause(error: Exception) -> str:

@@ -23,7 +23,7 @@ from solvent.config.expressions import Column
 from solvent.config.model import Project, Source
 from solvent.errors import IngestError
 from solvent.ingest.landing import LandingFile, check_heads, landing_files, listing
-from solvent.ingest.rows import judged, raw_rows, sorted_out
+from solvent.ingest.rows import judged, raw_rows, sorted_out, within_reach
 from solvent.session import SPARK_ERRORS, at_once, kept
 from solvent.tables.digest import Content, contents_of
 from solvent.tables.sources import BATCH, BATCH_COLUMNS, BATCHES, FILE, QUARANTINE, source_table
@@ -219,16 +219,17 @@ def note(warehouse: Warehouse, arrivals: Sequence[Arrival], noted: int) -> None:
 
 
 def sift(warehouse: Warehouse, arrival: Arrival, cached: ExitStack) -> Sifted:
-    """Reads and judges all rows of an arrival, in one pass, and keeps them until the end of cached."""
+    """Reads and judges all rows of an arrival, once, and keeps them until the end of cached."""
     source = arrival.source
     names = [column.name for column in source.columns]
-    earlier = None
-    if arrival.sequence > 1:
-        earlier = warehouse.read(source_table(arrival.name)).where(F.col(BATCH) != arrival.batch)
-    raw = raw_rows(warehouse, source, arrival.folder, arrival.files)
-    rows = cached.enter_context(kept(sorted_out(judged(raw, source), source, earlier)))
+    new, earlier = judged(raw_rows(warehouse, source, arrival.folder, arrival.files), source), None
     fates = [F.count_if(F.col("_fate") == fate) for fate in FATES]
     try:
+        if arrival.sequence > 1:
+            stored = warehouse.read(source_table(arrival.name)).where(F.col(BATCH) != arrival.batch)
+            new = cached.enter_context(kept(new))
+            earlier = within_reach(stored, new, source)
+        rows = cached.enter_context(kept(sorted_out(new, source, earlier)))
         content, counts = contents_of(rows, names, *fates, among=F.col("_fate") == "accepted")
     except SPARK_ERRORS as error:
         raise unreadable(error, arrival) from None

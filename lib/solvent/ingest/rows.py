@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
+from pyspark.sql.types import BinaryType
 
 from solvent.config.model import Source
 from solvent.ingest.landing import LandingFile
@@ -111,6 +112,26 @@ def sorted_out(rows: DataFrame, source: Source, stored: DataFrame | None) -> Dat
     return ranked.withColumn("_fate", fate).withColumn(
         "_reason", F.coalesce(F.col("_reason"), F.when(F.col("_fate") == "quarantined", conflict))
     )
+
+
+def within_reach(stored: DataFrame, rows: DataFrame, source: Source) -> DataFrame:
+    """The stored rows that can have a key of new ones: each column of the key is between its least and its greatest new value.
+
+    Delta leaves out files by it, so that what arrives in a day is not compared with all of history. One pass over the new rows.
+
+    Args:
+        stored: Rows of the source.
+        rows: Judged rows, which are read once more later.
+        source: Declares the key.
+    """
+    key = [name for name in source.key if not isinstance(rows.schema[name].dataType, BinaryType)]
+    # As text, because Spark gives a time as the driver's local clock reads, which shows some moments twice.
+    edges = [edge(f"`{name}`").cast("string") for name in key for edge in (F.min, F.max)]
+    found = rows.where(F.col("_reason").isNull()).agg(*edges).collect()[0]
+    for name, low, high in zip(key, found[::2], found[1::2], strict=True):
+        kind = rows.schema[name].dataType
+        stored = stored.where(F.col(f"`{name}`").between(F.lit(low).cast(kind), F.lit(high).cast(kind)))
+    return stored
 
 
 def with_stored(rows: DataFrame, source: Source, stored: DataFrame | None) -> DataFrame:
