@@ -26,3 +26,5 @@ def test_a_version_stays_rolled_back_until_it_is_champion_again() -> None:
     assert rolled_back(history, 1) is None
     assert rolled_back([*history, AGAIN], 3) is None
     assert rolled_back(history, 2) is None
+    # Replaced is not rolled back.
+    assert rolled_back([FIRST, SECOND], 1) is None
