@@ -54,12 +54,6 @@ class Version:
     timestamp: str
 
 
-def folder_of(tables: Tables, project: str, table: str) -> Path | None:
-    """The folder of a table, if it is one of this machine."""
-    path = tables.path
-    return None if path is None or "://" in path else Path(path) / project / table
-
-
 @dataclass(frozen=True)
 class Warehouse:
     """The tables of a project, below a path or in a schema of a catalog.
@@ -89,6 +83,10 @@ class Warehouse:
             part for part in (self.tables.catalog, self.tables.schema_name, f"{self.project}_{table}") if part
         )
 
+    def folder(self, table: str) -> Path | None:
+        """The table's folder, if it is on this machine."""
+        return None if self.tables.path is None or "://" in self.tables.path else Path(self.location(table))
+
     def name(self, table: str) -> str:
         """The table as SQL reads it."""
         location = self.location(table)
@@ -104,7 +102,7 @@ class Warehouse:
         """
         if self.tables.path is None:
             return bool(self.spark.catalog.tableExists(self.location(table)))
-        if (folder := folder_of(self.tables, self.project, table)) is not None:
+        if (folder := self.folder(table)) is not None:
             return (folder / "_delta_log").is_dir()
         try:
             self.spark.sql(f"DESCRIBE DETAIL {self.name(table)}")
@@ -254,7 +252,7 @@ class Warehouse:
 
     def log(self, table: str) -> DeltaTable | None:
         """A log on this machine, which tells in milliseconds what Spark takes a second to be asked; None where Spark must be asked."""
-        folder = folder_of(self.tables, self.project, table)
+        folder = self.folder(table)
         try:
             return DeltaTable(folder) if folder is not None else None
         except DeltaError:
