@@ -24,6 +24,7 @@ REQUIRED = [
     "pyyaml>=6,<7",
     "requests>=2.32,<3",
     "scipy>=1.11,<2",
+    "sqlalchemy>=2,<3",
     "sqlglot>=30,<31",
     "urllib3>=2,<3",
 ]

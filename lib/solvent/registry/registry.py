@@ -18,6 +18,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
 from pyspark.ml import PipelineModel
 from requests.exceptions import RequestException
+from sqlalchemy.exc import SQLAlchemyError
 
 from solvent.config.environment import MLflow
 from solvent.errors import IntegrityError, RegistryError
@@ -77,8 +78,8 @@ class Registry:
         mlflow.set_tracking_uri(settings.tracking_uri)
         if settings.registry_uri is not None:
             mlflow.set_registry_uri(settings.registry_uri)
-        self.client = mlflow.MlflowClient(settings.tracking_uri, settings.registry_uri)
         with reachable(settings.tracking_uri):
+            self.client = mlflow.MlflowClient(settings.tracking_uri, settings.registry_uri)
             self.experiment = self.experiment_id()
 
     def experiment_id(self) -> str:
@@ -343,5 +344,5 @@ def reachable(uri: str) -> Iterator[None]:
     """Says in one line what MLflow could not do."""
     try:
         yield
-    except (MlflowException, RequestException) as error:
+    except (MlflowException, RequestException, SQLAlchemyError) as error:
         raise unreachable(error, uri) from None
