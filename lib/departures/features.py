@@ -62,8 +62,9 @@ def recent_departures(rows: DataFrame, sources: Mapping[str, DataFrame]) -> Data
     }
     summed = trailing_sums_by(rows, sources["flights"], by=TRAILING, measures=measures)
     means = {}
-    for what, window in ((what, window) for what, (_, windows) in TRAILING.items() for window in windows):
-        flights, left, minutes = (F.col(f"{measure}_{what}_{window}") for measure in measures)
-        means[f"{what}_dep_delay_{window}"] = minutes / F.nullif(left, F.lit(0))
-        means[f"{what}_cancelled_{window}"] = (flights - left) / F.nullif(flights, F.lit(0))
+    for what, (_, windows) in TRAILING.items():
+        for window in windows:
+            flights, left, minutes = (F.col(f"{measure}_{what}_{window}") for measure in measures)
+            means[f"{what}_dep_delay_{window}"] = minutes / F.nullif(left, F.lit(0))
+            means[f"{what}_cancelled_{window}"] = (flights - left) / F.nullif(flights, F.lit(0))
     return summed.withColumns(means).select(*rows.columns, *means)

@@ -137,8 +137,9 @@ def recent_delays(rows: DataFrame, sources: Mapping[str, DataFrame]) -> DataFram
     }
     summed = trailing_sums_by(rows, sources["flights"], by=TRAILING, measures=measures)
     shares = {}
-    for what, window in ((what, window) for what, (_, windows) in TRAILING.items() for window in windows):
-        flights, late, minutes = (F.col(f"{measure}_{what}_{window}") for measure in measures)
-        shares[f"{what}_late_{window}"] = late / F.nullif(flights, F.lit(0))
-        shares[f"{what}_delay_{window}"] = minutes / F.nullif(flights, F.lit(0))
+    for what, (_, windows) in TRAILING.items():
+        for window in windows:
+            flights, late, minutes = (F.col(f"{measure}_{what}_{window}") for measure in measures)
+            shares[f"{what}_late_{window}"] = late / F.nullif(flights, F.lit(0))
+            shares[f"{what}_delay_{window}"] = minutes / F.nullif(flights, F.lit(0))
     return summed.withColumns(shares).select(*rows.columns, *shares)

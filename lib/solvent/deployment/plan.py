@@ -140,7 +140,8 @@ def make_plan(settings: Settings, commit: Commit, today: date, as_of: date | Non
     project, environment = settings.project, settings.environment
     history = decisions(settings.warehouse)
     versions = trained_versions(settings)
-    champion = next((one for one in versions if one.version == standing(history, project.project)), None)
+    number = standing(history, project.project)
+    champion = next((one for one in versions if one.version == number), None)
     manifest = champion.manifest if champion is not None else None
     latest = source_pins(settings.warehouse, project)
     moves = manifest is None or (as_of is not None and as_of.isoformat() != manifest["as_of"])

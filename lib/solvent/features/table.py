@@ -155,7 +155,11 @@ def labelled_rows(project: Project, facts: DataFrame, since: datetime, until: da
 
 def predicted_within(since: datetime, until: datetime) -> Condition:
     """Whether prediction_time is in [since, until)."""
-    time = F.col("prediction_time")
+    return within(F.col("prediction_time"), since, until)
+
+
+def within(time: Condition, since: datetime, until: datetime) -> Condition:
+    """Whether a time is in [since, until)."""
     return (time >= F.lit(since)) & (time < F.lit(until))
 
 
@@ -214,12 +218,7 @@ def read_once(
 ) -> Iterator[dict[str, DataFrame]]:
     """Sources for `featured`, of which the one predicted is read once within: rows, labels and groups each look into it.
 
-    Args:
-        project: Declares rows and label.
-        groups: Its feature groups.
-        sources: Source -> facts with event_time and available_time.
-        since: First prediction time.
-        until: Prediction times are before it.
+    Takes what `featured` takes.
 
     Yields:
         sources; of the one predicted, the facts and columns that can matter to the interval, kept.
@@ -227,8 +226,7 @@ def read_once(
     prediction = project.prediction
     facts, label = sources[prediction.source], prediction.label
     matters = in_reach(project, groups, prediction.source, since, until)
-    time = F.expr(prediction.time)
-    asked = (time >= F.lit(since)) & (time < F.lit(until))
+    asked = within(F.expr(prediction.time), since, until)
     read = {*prediction.known, *TIMES, *(name for group in groups for name in group.sources.get(prediction.source, ()))}
     read.update(*map(columns_used, (prediction.time, label.value, label.available_time)))
     with kept(facts.where(matters | asked).select(*(name for name in facts.columns if name in read))) as once:
@@ -245,11 +243,9 @@ def require_rows(project: Project, facts: DataFrame, windows: Intervals) -> int:
         FeatureError: Naming the window, and the prediction times there are.
     """
     time = F.expr(project.prediction.time)
-    in_train = (time >= F.lit(windows.train_start)) & (time < F.lit(windows.holdout_start))
-    in_holdout = (time >= F.lit(windows.holdout_start)) & (time < F.lit(windows.holdout_end))
     found = facts.agg(
-        F.count_if(in_train).alias("train"),
-        F.count_if(in_holdout).alias("holdout"),
+        F.count_if(within(time, windows.train_start, windows.holdout_start)).alias("train"),
+        F.count_if(within(time, windows.holdout_start, windows.holdout_end)).alias("holdout"),
         F.min(time).cast("string").alias("first"),
         F.max(time).cast("string").alias("last"),
     ).collect()[0]

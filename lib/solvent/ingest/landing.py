@@ -8,7 +8,6 @@ import re
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC
 from typing import Any
 from urllib.parse import unquote
 
@@ -18,7 +17,7 @@ from pyspark.sql import functions as F
 
 from solvent.config.model import Source
 from solvent.errors import IngestError
-from solvent.tables.warehouse import Warehouse
+from solvent.tables.warehouse import Warehouse, in_utc
 
 HEAD = 65536
 # Spark reads a file for its hash into one array of bytes.
@@ -45,11 +44,7 @@ def listing(warehouse: Warehouse, landing: str) -> list[Row]:
         if "PATH_NOT_FOUND" in str(error.getCondition()):
             return []
         raise
-    # Spark gives a time as the driver's local clock reads.
-    listed = [
-        Row(path=row["path"], length=row["length"], modificationTime=row["modificationTime"].astimezone(UTC))
-        for row in files.select("path", "length", "modificationTime").collect()
-    ]
+    listed = [Row(**in_utc(row.asDict())) for row in files.select("path", "length", "modificationTime").collect()]
     # Spark makes no row of an empty file, but lists it.
     root = f"{landing.rstrip('/')}/"
     full = {path_below(row["path"], root) for row in listed}

@@ -153,7 +153,13 @@ def rolled_back(history: Sequence[Decision], version: int) -> Decision | None:
 
 def standing(history: Sequence[Decision], name: str) -> int | None:
     """The version of a model that decisions made champion, whatever an alias says meanwhile; None if none did."""
-    return next((one.to_version for one in reversed(history) if one.passed and one.model == name), None)
+    last = last_move(history, name)
+    return last.to_version if last is not None else None
+
+
+def last_move(history: Sequence[Decision], name: str) -> Decision | None:
+    """The decision that last moved the champion of a model."""
+    return next((one for one in reversed(history) if one.passed and one.model == name), None)
 
 
 def place(gate: GateResult) -> str:
@@ -224,11 +230,11 @@ def settled(warehouse: Warehouse, registry: Registry, name: str) -> tuple[list[D
     """
     while True:
         history = decisions(warehouse)
-        moves = [one for one in history if one.passed and one.model == name]
+        last = last_move(history, name)
         champion, previous = (registry.by_alias(name, alias) for alias in (CHAMPION, PREVIOUS))
-        if not moves:
+        if last is None:
             return history, champion
-        meant = {PREVIOUS: (previous, moves[-1].from_version), CHAMPION: (champion, moves[-1].to_version)}
+        meant = {PREVIOUS: (previous, last.from_version), CHAMPION: (champion, last.to_version)}
         moved = {alias: to for alias, (at, to) in meant.items() if to is not None and (at is None or at.version != to)}
         if not moved:
             return history, champion
