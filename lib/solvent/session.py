@@ -34,6 +34,9 @@ RESULT_SETTINGS = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.ansi.enabled": "true",
 }
+# Kept rows are put together to as few partitions as their size asks for; as they are, each batch is as many files as a shuffle has
+# partitions (SPARK-46995).
+FILE_SETTINGS = {"spark.sql.optimizer.canChangeCachedPlanOutputPartitioning": "true"}
 # Small jobs are mostly planning, which waits for nothing else.
 AT_ONCE = 4
 # Made by tools/archive_classes.py, in the folder of jars; Java starts without it where another Java or other jars made it.
@@ -72,12 +75,12 @@ def made(environment: Environment) -> SparkSession:
         return SparkSession.builder.getOrCreate()
     if environment.spark.remote is not None:
         builder = SparkSession.builder.remote(environment.spark.remote)
-        spark = configured(builder, {**RESULT_SETTINGS, **environment.spark.settings}).getOrCreate()
+        spark = configured(builder, {**FILE_SETTINGS, **RESULT_SETTINGS, **environment.spark.settings}).getOrCreate()
         # Models that are left when Python ends would wait for a server that is no longer heard.
         atexit.register(spark.stop)
         return spark
     builder, master = SparkSession.builder.appName("solvent"), environment.spark.master
-    settings: dict[str, object] = {**DELTA, **RESULT_SETTINGS, **environment.spark.settings}
+    settings: dict[str, object] = {**DELTA, **FILE_SETTINGS, **RESULT_SETTINGS, **environment.spark.settings}
     if master is not None:
         builder = builder.master(master)
     jars = [jar for folder in environment.spark.jars for jar in jars_in(Path(folder))]
