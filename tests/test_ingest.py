@@ -232,17 +232,17 @@ class KilledError(BaseException):
 def test_a_run_killed_anywhere_is_finished_by_the_next(empty_shop: Any) -> None:
     """Killed before each append in turn; at the end the tables are those of a run that was not killed."""
     empty_shop.land("orders", "a.csv", [HEADER, *GOOD, "9,c1,2024-01-01 10:00:00,-1,0", GOOD[0]])
-    append, run = Warehouse.append, empty_shop.run()
+    transaction, run = Warehouse.transaction, empty_shop.run()
     orders, landing = orders_of(run), str(empty_shop.landing)
     for killed_before in ("ingest_files", "quarantine", "source_orders", "ingest_batches"):
 
-        def killed(self: Warehouse, name: str, *arguments: Any, at: str = killed_before, **options: Any) -> None:
+        def killed(self: Warehouse, name: str, *arguments: Any, at: str = killed_before) -> tuple[str, int]:
             if name == at:
                 raise KilledError
-            append(self, name, *arguments, **options)
+            return transaction(self, name, *arguments)
 
         with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(Warehouse, "append", killed)
+            patched.setattr(Warehouse, "transaction", killed)
             with pytest.raises(KilledError):
                 ingest(run.warehouse, orders, landing)
     ingest(run.warehouse, orders, landing)

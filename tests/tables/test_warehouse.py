@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Barrier, Thread
 
+import pytest
 from pyspark.sql import SparkSession
+from pyspark.sql.types import DataType
 
 from solvent.config.environment import Tables
-from solvent.config.expressions import Column
+from solvent.config.expressions import PRIMITIVES, Column
+from solvent.errors import TableError
+from solvent.tables.columns import type_of
 from solvent.tables.warehouse import Warehouse, in_utc
 
 
@@ -37,10 +42,11 @@ def test_a_table_is_made_once_by_writers_that_come_while_it_is_being_made(spark:
     assert failed == []
 
 
-def test_rows_of_a_small_table_are_those_that_spark_reads(spark: SparkSession, tmp_path: Path) -> None:
-    def no_session() -> SparkSession:
-        raise AssertionError("a session was asked for")
+def no_session() -> SparkSession:
+    raise AssertionError("a session was asked for")
 
+
+def test_rows_of_a_small_table_are_those_that_spark_reads(spark: SparkSession, tmp_path: Path) -> None:
     columns = (
         Column("name", "STRING"),
         Column("n", "BIGINT"),
@@ -51,18 +57,83 @@ def test_rows_of_a_small_table_are_those_that_spark_reads(spark: SparkSession, t
     tables = Tables(path=str(tmp_path / "with a space"))
     warehouse, without = Warehouse(lambda: spark, tables, "shop"), Warehouse(no_session, tables, "shop")
     assert without.rows("ledger") == []
-    warehouse.create("ledger", columns)
+    without.create("ledger", columns)
     assert without.rows("ledger") == []
     at = datetime(2024, 3, 1, 12, 0, 0, 5, tzinfo=UTC)
     rows = [("a", 1, [("x", 0.5), ("y", None)], at.date(), at), (None,) * 5, ("c", 3, [], at.date(), at)]
     for number, row in enumerate(rows):
-        warehouse.append_rows("ledger", [row], columns, str(number))
+        without.append_rows("ledger", [row], columns, str(number))
     found = sorted(without.rows("ledger"), key=lambda row: str(row["name"]))
     assert [row["name"] for row in found] == [None, "a", "c"]
     assert found[1]["parts"] == [{"a": "x", "b": 0.5}, {"a": "y", "b": None}]
     assert (found[1]["at"], found[1]["day"]) == (at, at.date())
     spark_reads = [in_utc(row.asDict(recursive=True)) for row in warehouse.read("ledger").collect()]
     assert sorted(spark_reads, key=lambda row: str(row["name"])) == found
+
+
+def test_rows_are_appended_once_with_and_without_spark(spark: SparkSession, tmp_path: Path) -> None:
+    tables, columns = Tables(path=str(tmp_path)), [Column("a", "INT")]
+    warehouse, without = Warehouse(lambda: spark, tables, "shop"), Warehouse(no_session, tables, "shop")
+    without.create("once", columns)
+    one = spark.createDataFrame([(1,)], "a INT")
+    without.append_rows("once", [(1,)], columns, "first")
+    without.append_rows("once", [(1,)], columns, "first")
+    warehouse.append("once", one, "first")
+    warehouse.append("once", one, "second")
+    without.append_rows("once", [(1,)], columns, "second")
+    gate = Barrier(8)
+
+    def append(number: int) -> None:
+        gate.wait(60)
+        without.append_rows("once", [(1,)], columns, f"third {number % 2}")
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(append, range(8)))
+    assert len(without.rows("once")) == warehouse.read("once").count() == 4
+
+
+def test_one_writer_only_has_a_turn(spark: SparkSession, tmp_path: Path) -> None:
+    tables, columns = Tables(path=str(tmp_path)), [Column("a", "INT")]
+    warehouse, without = Warehouse(lambda: spark, tables, "shop"), Warehouse(no_session, tables, "shop")
+    without.create("turns", columns)
+    gate = Barrier(4)
+
+    def append(number: int) -> bool:
+        gate.wait(60)
+        try:
+            without.append_rows("turns", [(number,)], columns, f"by {number}", turn=1)
+        except TableError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sorted(pool.map(append, range(4))) == [False, False, False, True]
+    with pytest.raises(TableError, match="another run appended at the same time"):
+        warehouse.append("turns", spark.createDataFrame([(9,)], "a INT"), "by Spark", turn=1)
+    warehouse.append("turns", spark.createDataFrame([(9,)], "a INT"), "by Spark", turn=2)
+    with pytest.raises(TableError, match="another run appended at the same time"):
+        without.append_rows("turns", [(8,)], columns, "late", turn=2)
+    without.append_rows("turns", [(8,)], columns, "next", turn=3)
+    found = {row["a"] for row in without.rows("turns")}
+    assert len(found) == 3
+    assert {8, 9} < found
+
+
+def test_a_table_with_other_columns_is_refused(tmp_path: Path) -> None:
+    without = Warehouse(no_session, Tables(path=str(tmp_path)), "shop")
+    without.create("t", [Column("a", "INT", nullable=False), Column("b", "ARRAY<STRUCT<x: DOUBLE>>")])
+    without.create("t", [Column("b", "ARRAY<STRUCT<x:DOUBLE>>"), Column("a", "INT")])
+    with pytest.raises(TableError, match="column b is ARRAY<STRUCT<X:DOUBLE>> in the table and missing in the declar"):
+        without.create("t", [Column("a", "INT")])
+    with pytest.raises(TableError, match="column a is INT in the table and BIGINT in the declaration"):
+        without.create("t", [Column("a", "BIGINT"), Column("b", "ARRAY<STRUCT<x:DOUBLE>>")])
+
+
+def test_declared_types_are_those_that_spark_takes_them_for(spark: SparkSession) -> None:
+    assert spark is not None
+    nested = ("ARRAY<STRING>", "MAP<STRING,BIGINT>", "ARRAY<STRUCT<lower:DOUBLE,n:BIGINT>>", "DECIMAL(12,3)", "BINARY")
+    for ddl in (*PRIMITIVES, *nested):
+        assert type_of(ddl) == DataType.fromDDL(ddl), ddl
 
 
 def test_a_folder_tells_of_its_log_what_spark_tells(spark: SparkSession, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import reduce
 from typing import Any
 
@@ -201,10 +202,9 @@ def take_in(warehouse: Warehouse, arrivals: Sequence[Arrival], done: int, noted:
             note(warehouse, arrivals, noted)
         versions = at_once(lambda one: stored(warehouse, one), sifted)
     taken = list(zip(sifted, versions, strict=True))
-    ledger = warehouse.frame([entry(*one) for one in taken], BATCH_COLUMNS[:-1]).withColumn(
-        "ingested_at", F.current_timestamp()
-    )
-    warehouse.append(BATCHES, ledger, digest_of([one.batch for one in arrivals]), turn=done)
+    now = datetime.now(UTC)
+    ledger = [(*entry(*one), now) for one in taken]
+    warehouse.append_rows(BATCHES, ledger, BATCH_COLUMNS, digest_of([one.batch for one in arrivals]), turn=done)
     return [batch_of(*one) for one in taken]
 
 

@@ -6,24 +6,23 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 from deltalake import DeltaTable
-from deltalake.exceptions import DeltaError
 from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import to_arrow_schema
-from pyspark.sql.types import DataType, StructField, StructType
+from pyspark.sql.types import StructType
 
 from solvent.config.environment import NAME, Tables
 from solvent.config.expressions import Column
 from solvent.errors import TableError
 from solvent.session import SPARK_ERRORS, cause
+from solvent.tables.columns import schema_of
+from solvent.tables.folder import append_to, columns_in, commits_in, log_in, make_in, rows_of
 
 # A version can be read only while its log entry and its files are kept: ten years, where Delta's default is a month.
 RETENTION = "interval 3650 days"
@@ -117,10 +116,10 @@ class Warehouse:
 
     def id_of(self, table: str) -> str | None:
         """The id that Delta gave a table when it was made; None where there is none."""
-        if not self.exists(table):
-            return None
         if (log := self.log(table)) is not None:
             return str(log.metadata().id)
+        if not self.exists(table):
+            return None
         try:
             return str(self.spark.sql(f"DESCRIBE DETAIL {self.name(table)}").select("id").collect()[0]["id"])
         except AnalysisException as error:
@@ -151,28 +150,34 @@ class Warehouse:
 
     def create_or_check(self, table: str, columns: Sequence[Column], read_by: Sequence[str]) -> None:
         """Tries `create` once; it fails in one of the ways of BEING_MADE while another writer makes the table."""
-        if self.exists(table):
-            found = {field.name: field.dataType.simpleString().upper() for field in self.read(table).schema.fields}
-            wanted = {column.name: column.type.upper() for column in columns}
-            if found != wanted:
-                differ = sorted(name for name in found.keys() | wanted.keys() if found.get(name) != wanted.get(name))
+        wanted, found, folder = schema_of(columns), self.schema(table), self.folder(table)
+        settings = {**PROPERTIES, "delta.dataSkippingStatsColumns": ",".join(read_by)} if read_by else PROPERTIES
+        if found is None and folder is not None:
+            make_in(folder, wanted, settings)
+            found = self.schema(table)
+        if found is not None:
+            if (differs := difference(found, wanted)) is not None:
                 raise TableError(
-                    f"{self.location(table)}: column {differ[0]} is {found.get(differ[0], 'missing')} in the table and "
-                    f"{wanted.get(differ[0], 'missing')} in the declaration; what was ingested is immutable: declare a new source"
+                    f"{self.location(table)}: {differs}; what was ingested is immutable: declare a new source"
                 )
             return
-        settings = {**PROPERTIES, "delta.dataSkippingStatsColumns": ",".join(read_by)} if read_by else PROPERTIES
         properties = ", ".join(f"'{key}' = '{value}'" for key, value in settings.items())
         if self.tables.path is None:
-            schema = self.name(table).rsplit(".", 1)[0]
+            home = self.name(table).rsplit(".", 1)[0]
             # Whoever may write into a schema may not be allowed to make one, even one that is there.
-            if not self.spark.catalog.databaseExists(schema):
-                self.spark.sql(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+            if not self.spark.catalog.databaseExists(home):
+                self.spark.sql(f"CREATE SCHEMA IF NOT EXISTS {home}")
         statement = (
             f"CREATE TABLE IF NOT EXISTS {self.name(table)} ({', '.join(column.ddl for column in columns)}) "
             f"USING delta TBLPROPERTIES ({properties})"
         )
         self.spark.sql(statement)
+
+    def schema(self, table: str) -> StructType | None:
+        """The columns of a table; None where there is none."""
+        if (log := self.log(table)) is not None:
+            return columns_in(log)
+        return self.read(table).schema if self.exists(table) else None
 
     def read(self, table: str, version: int | None = None) -> DataFrame:
         """The rows of a table, at a version or now.
@@ -191,10 +196,10 @@ class Warehouse:
 
     def rows(self, table: str) -> list[dict[str, Any]]:
         """All rows of a table that grows by a few for each run, with times in UTC; none where there is no table."""
-        if not self.exists(table):
-            return []
         if (log := self.log(table)) is not None:
             return rows_of(log, Path(self.location(table)))
+        if not self.exists(table):
+            return []
         return [in_utc(row.asDict(recursive=True)) for row in self.read(table).collect()]
 
     def append(self, table: str, rows: DataFrame, batch: str, turn: int | None = None) -> None:
@@ -209,13 +214,9 @@ class Warehouse:
         Raises:
             TableError: If another writer had the turn; nothing was written.
         """
-        writer = (
-            rows.write.format("delta")
-            .mode("append")
-            .option("txnAppId", f"{self.project}.{table}.{batch}" if turn is None else f"{self.project}.{table}")
-            .option("txnVersion", 1 if turn is None else turn)
-            .option("userMetadata", batch)
-        )
+        application, version = self.transaction(table, batch, turn)
+        writer = rows.write.format("delta").mode("append").option("userMetadata", batch)
+        writer = writer.option("txnAppId", application).option("txnVersion", version)
         try:
             if self.tables.path is not None:
                 writer.save(self.location(table))
@@ -224,10 +225,7 @@ class Warehouse:
         except SPARK_ERRORS as error:
             if "DELTA_CONCURRENT_TRANSACTION" not in str(error):
                 raise
-        if turn is not None and self.commit_of(table, batch) is None:
-            raise TableError(
-                f"{self.location(table)}: another run appended at the same time; run again when it has ended"
-            )
+        self.check_turn(table, batch, turn)
 
     def append_rows(
         self,
@@ -238,25 +236,31 @@ class Warehouse:
         turn: int | None = None,
     ) -> None:
         """Appends a few rows once, as one file; see append."""
-        self.append(table, self.frame(rows, columns), batch, turn)
-
-    def frame(self, rows: Sequence[tuple[object, ...]], columns: Sequence[Column]) -> DataFrame:
-        """A few rows as one partition.
-
-        They go to Spark as a table of Arrow, as rows of Python start a worker of Python, which takes longer than all else of an append.
-        """
-        schema = StructType([StructField(one.name, type_of(one.type), one.nullable) for one in columns])
+        schema = schema_of(columns)
         named = [dict(zip(schema.fieldNames(), row, strict=True)) for row in rows]
-        table = pa.Table.from_pylist(named, to_arrow_schema(schema, timezone="UTC"))
-        return self.spark.createDataFrame(table, schema).coalesce(1)
+        # Spark gets Arrow too, as rows of Python start a worker of Python, which takes longer than all else of an append.
+        few = pa.Table.from_pylist(named, to_arrow_schema(schema, timezone="UTC"))
+        if (log := self.log(table)) is None:
+            self.append(table, self.spark.createDataFrame(few, schema).coalesce(1), batch, turn)
+        else:
+            append_to(log, few, batch, *self.transaction(table, batch, turn))
+            self.check_turn(table, batch, turn)
+
+    def transaction(self, table: str, batch: str, turn: int | None) -> tuple[str, int]:
+        """By which application and version Delta tells that an append was made: of a batch, or of the turn of whoever appends."""
+        return (f"{self.project}.{table}.{batch}", 1) if turn is None else (f"{self.project}.{table}", turn)
+
+    def check_turn(self, table: str, batch: str, turn: int | None) -> None:
+        """Refuses what another writer's turn has kept out; see append."""
+        if turn is not None and self.commit_of(table, batch) is None:
+            raise TableError(
+                f"{self.location(table)}: another run appended at the same time; run again when it has ended"
+            )
 
     def log(self, table: str) -> DeltaTable | None:
-        """A log on this machine, which tells in milliseconds what Spark takes a second to be asked; None where Spark must be asked."""
+        """The table's log if it is on this machine, where nothing of Spark is needed; None where Spark must be asked."""
         folder = self.folder(table)
-        try:
-            return DeltaTable(folder) if folder is not None else None
-        except DeltaError:
-            return None
+        return None if folder is None else log_in(folder)
 
     def brought(self, table: str, batch: str) -> Version:
         """The version that brought a batch.
@@ -280,40 +284,22 @@ class Warehouse:
     def commits(self, table: str, batch: str, limit: int | None) -> list[tuple[int, str]]:
         """Versions and times of the commits of a batch among the last ones, or among all."""
         if (log := self.log(table)) is not None:
-            history = log.history(limit)
-            return [
-                (one["version"], time_text(one["timestamp"])) for one in history if one.get("userMetadata") == batch
-            ]
+            return commits_in(log, batch, limit)
         query = f"DESCRIBE HISTORY {self.name(table)}" + (f" LIMIT {limit}" if limit is not None else "")
         rows = self.spark.sql(query).where(F.col("userMetadata") == batch).selectExpr("version", COMMITTED)
         return [(row["version"], row["timestamp"]) for row in rows.collect()]
 
 
-def rows_of(log: DeltaTable, folder: Path) -> list[dict[str, Any]]:
-    """The rows of a small table, file by file: the reading threads of a dataset now and then end the process with an abort."""
-    names = pa.table(log.get_add_actions())["path"].to_pylist()
-    files = [pq.read_table(folder / name, use_threads=False, coerce_int96_timestamp_unit="us") for name in names]
-    return [row for file in files for row in file.cast(with_zone(file.schema)).to_pylist()]
-
-
-def with_zone(schema: pa.Schema) -> pa.Schema:
-    """Columns of times as Spark means them, which are in UTC."""
-    times = {field.name for field in schema if pa.types.is_timestamp(field.type)}
-    zoned = [field.with_type(pa.timestamp("us", tz="UTC")) if field.name in times else field for field in schema]
-    return pa.schema(zoned)
+def difference(found: StructType, wanted: StructType) -> str | None:
+    """The first column, by name, that is not as it was declared; None if all are."""
+    has, declared = ({field.name: field.dataType for field in one} for one in (found, wanted))
+    for name in sorted(has.keys() | declared.keys()):
+        if has.get(name) != declared.get(name):
+            kinds = [one[name].simpleString().upper() if name in one else "missing" for one in (has, declared)]
+            return f"column {name} is {kinds[0]} in the table and {kinds[1]} in the declaration"
+    return None
 
 
 def in_utc(row: dict[str, Any]) -> dict[str, Any]:
     """A row that Spark gave, whose times are as the driver's local clock reads."""
     return {name: value.astimezone(UTC) if isinstance(value, datetime) else value for name, value in row.items()}
-
-
-def time_text(milliseconds: int) -> str:
-    """A commit's time as COMMITTED has it."""
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
-
-
-@cache
-def type_of(ddl: str) -> DataType:
-    """A type of SQL as Spark has it; asked once, as Spark plans a query to answer."""
-    return DataType.fromDDL(ddl)

@@ -1,0 +1,51 @@
+"""Declared columns as Spark's types. Spark itself would have to run to be asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+
+from pyspark.sql import types as t
+from sqlglot import exp
+
+from solvent.config.expressions import Column
+
+PLAIN = {
+    "BOOLEAN": t.BooleanType(),
+    "TINYINT": t.ByteType(),
+    "SMALLINT": t.ShortType(),
+    "INT": t.IntegerType(),
+    "BIGINT": t.LongType(),
+    "FLOAT": t.FloatType(),
+    "DOUBLE": t.DoubleType(),
+    "STRING": t.StringType(),
+    "BINARY": t.BinaryType(),
+    "DATE": t.DateType(),
+    "TIMESTAMP": t.TimestampType(),
+}
+
+
+def schema_of(columns: Sequence[Column]) -> t.StructType:
+    """The columns as a schema."""
+    return t.StructType([t.StructField(one.name, type_of(one.type), one.nullable) for one in columns])
+
+
+@cache
+def type_of(ddl: str) -> t.DataType:
+    """A type of SQL, such as "ARRAY<STRUCT<lower: DOUBLE>>"."""
+    return type_in(exp.DataType.build(ddl, dialect="spark"))
+
+
+def type_in(kind: exp.DataType) -> t.DataType:
+    """A parsed type."""
+    inner = kind.expressions
+    match kind.this:
+        case exp.DataType.Type.ARRAY:
+            return t.ArrayType(type_in(inner[0]))
+        case exp.DataType.Type.MAP:
+            return t.MapType(type_in(inner[0]), type_in(inner[1]))
+        case exp.DataType.Type.STRUCT:
+            return t.StructType([t.StructField(one.name, type_in(one.args["kind"])) for one in inner])
+        case exp.DataType.Type.DECIMAL:
+            return t.DecimalType(*(int(one.name) for one in inner))
+    return PLAIN[kind.sql("spark")]

@@ -1,0 +1,87 @@
+"""Delta tables in folders of this machine, without Spark: what takes Spark a second takes some milliseconds here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from deltalake import CommitProperties, DeltaTable, Schema, Transaction, write_deltalake
+from deltalake.exceptions import CommitFailedError, DeltaError
+from pyspark.sql.types import StructType
+
+# Of two appends at the same time, the second to commit has been done already if both are of the same application.
+CONCURRENT = "Concurrent transaction failed"
+
+
+def log_in(folder: Path) -> DeltaTable | None:
+    """The table of a folder; None where there is none, or none yet."""
+    try:
+        return DeltaTable(folder)
+    except DeltaError:
+        return None
+
+
+def make_in(folder: Path, schema: StructType, properties: Mapping[str, str]) -> None:
+    """Makes a table in a folder, if there is none."""
+    try:
+        DeltaTable.create(folder, Schema.from_json(schema.json()), mode="ignore", configuration=dict(properties))
+    except CommitFailedError:
+        # Another writer may have made it at the same time.
+        if log_in(folder) is None:
+            raise
+
+
+def columns_in(log: DeltaTable) -> StructType:
+    """The columns of a table, as Spark has them."""
+    return StructType.fromJson(json.loads(log.schema().to_json()))
+
+
+def append_to(log: DeltaTable, rows: pa.Table, batch: str, application: str, turn: int) -> None:
+    """Appends rows as one file, unless the application has appended at this turn or a later one.
+
+    Args:
+        log: The table as it was read, which tells whose turn it was.
+        rows: Its columns.
+        batch: Is noted in the commit as its user metadata.
+        application: Delta's txnAppId.
+        turn: Delta's txnVersion.
+    """
+    last = log.transaction_version(application)
+    if last is not None and last >= turn:
+        return
+    noted = CommitProperties(custom_metadata={"userMetadata": batch}, app_transactions=[Transaction(application, turn)])
+    try:
+        write_deltalake(log, rows, mode="append", commit_properties=noted)
+    except CommitFailedError as error:
+        if CONCURRENT not in str(error):
+            raise
+
+
+def rows_of(log: DeltaTable, folder: Path) -> list[dict[str, Any]]:
+    """The rows of a small table, file by file: the reading threads of a dataset now and then end the process with an abort."""
+    names = pa.table(log.get_add_actions())["path"].to_pylist()
+    files = [pq.read_table(folder / name, use_threads=False, coerce_int96_timestamp_unit="us") for name in names]
+    return [row for file in files for row in file.cast(with_zone(file.schema)).to_pylist()]
+
+
+def with_zone(schema: pa.Schema) -> pa.Schema:
+    """Columns of times as Spark means them, which are in UTC."""
+    times = {field.name for field in schema if pa.types.is_timestamp(field.type)}
+    zoned = [field.with_type(pa.timestamp("us", tz="UTC")) if field.name in times else field for field in schema]
+    return pa.schema(zoned)
+
+
+def commits_in(log: DeltaTable, batch: str, limit: int | None) -> list[tuple[int, str]]:
+    """Versions and times of the commits of a batch among the last ones, or among all."""
+    found = [one for one in log.history(limit) if one.get("userMetadata") == batch]
+    return [(one["version"], time_text(one["timestamp"])) for one in found]
+
+
+def time_text(milliseconds: int) -> str:
+    """A commit's time, such as 2013-08-02T00:00:00.000Z."""
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
