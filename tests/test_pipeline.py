@@ -323,7 +323,13 @@ def test_a_worse_challenger_is_refused_and_a_better_one_can_be_taken_back(made: 
     second = registry.by_alias("shop", CHAMPION).version
     assert second > 1
     assert registry.by_alias("shop", PREVIOUS).version == 1
-    rollback(warehouse, registry, "shop", "it disappoints")
+    # It starts no Spark, so that it takes seconds.
+    back = [sys.executable, "-m", "solvent.cli", "--root", str(made.root), "rollback", "--project", "shop"]
+    without_java = {**os.environ, "JAVA_HOME": str(made.root / "no java")}
+    said = subprocess.run(
+        [*back, "--reason", "it disappoints"], env=without_java, capture_output=True, text=True, check=True
+    ).stdout
+    assert said == f"shop version 1 is champion again; version {second} was rolled back\n"
     assert registry.by_alias("shop", CHAMPION).version == 1
     with pytest.raises(RefusedError, match="is the first champion"):
         rollback(warehouse, registry, "shop", "further back")

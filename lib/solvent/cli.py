@@ -246,8 +246,7 @@ def investigations_command(ctx: click.Context, project: str, environment: str) -
 @click.pass_context
 def acknowledge_command(ctx: click.Context, project: str, environment: str, name: str, reason: str) -> None:
     """Note that somebody looks into an investigation. Exit code 3 if it is not open."""
-    run = run_of(settings_of(ctx, project, environment))
-    found = acknowledge(run.warehouse, name, reason)
+    found = acknowledge(settings_of(ctx, project, environment).warehouse, name, reason)
     click.echo(f"investigation {found.id} is acknowledged: {found.reason}")
 
 
@@ -259,8 +258,7 @@ def acknowledge_command(ctx: click.Context, project: str, environment: str, name
 @click.pass_context
 def resolve_command(ctx: click.Context, project: str, environment: str, name: str, reason: str, as_of: date) -> None:
     """End an investigation; days from the as-of on are judged anew. Exit code 3 if it was resolved before."""
-    run = run_of(settings_of(ctx, project, environment), as_of)
-    found = resolve(run.warehouse, name, reason, as_of)
+    found = resolve(settings_of(ctx, project, environment).warehouse, name, reason, as_of)
     click.echo(f"investigation {found.id} is resolved: {found.reason}; days from {found.as_of} on are judged anew")
 
 
@@ -287,8 +285,9 @@ def retrain_command(ctx: click.Context, project: str, environment: str, as_of: d
 @click.pass_context
 def promote_command(ctx: click.Context, project: str, environment: str, which: str, reason: str) -> None:
     """Make a version champion by hand, past the gates."""
-    run = run_of(settings_of(ctx, project, environment))
-    decided = promote(run.warehouse, run.registry, run.registry.find(project, which), reason)
+    settings = settings_of(ctx, project, environment)
+    registry = settings.registry
+    decided = promote(settings.warehouse, registry, registry.find(project, which), reason)
     click.echo(f"{project} version {decided.to_version} is champion; before it was {decided.from_version}")
 
 
@@ -298,8 +297,8 @@ def promote_command(ctx: click.Context, project: str, environment: str, which: s
 @click.pass_context
 def rollback_command(ctx: click.Context, project: str, environment: str, reason: str) -> None:
     """Make the previous champion champion again."""
-    run = run_of(settings_of(ctx, project, environment))
-    decided = rollback(run.warehouse, run.registry, project, reason)
+    settings = settings_of(ctx, project, environment)
+    decided = rollback(settings.warehouse, settings.registry, project, reason)
     click.echo(
         f"{project} version {decided.to_version} is champion again; version {decided.from_version} was rolled back"
     )

@@ -101,7 +101,7 @@ class Run:
     @cached_property
     def registry(self) -> Registry:
         """The project's models."""
-        return Registry(self.settings.environment.mlflow, self.project.project)
+        return self.settings.registry
 
     @cached_property
     def code(self) -> str:

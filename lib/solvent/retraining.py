@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-
-from pyspark.sql import functions as F
+from operator import itemgetter
 
 from solvent.config.expressions import Column
 from solvent.config.model import Retrain
@@ -79,30 +78,23 @@ def tried(warehouse: Warehouse, champion: ModelVersion, as_of: date) -> list[dat
 
 def matured_labels(warehouse: Warehouse, champion: ModelVersion, as_of: date) -> int:
     """Predictions of a model whose label has matured: of each window as it was last looked at."""
-    if not warehouse.exists(COVERAGE):
-        return 0
-    seen = warehouse.read(COVERAGE).where((F.col("model_digest") == champion.digest) & (F.col("as_of") <= F.lit(as_of)))
-    latest = seen.groupBy("window").agg(F.max_by("matured", "as_of").alias("matured"))
-    return int(latest.agg(F.coalesce(F.sum("matured"), F.lit(0))).collect()[0][0])
+    seen = [row for row in warehouse.rows(COVERAGE, model_digest=champion.digest) if row["as_of"] <= as_of]
+    latest = {row["window"]: row["matured"] for row in sorted(seen, key=itemgetter("as_of"))}
+    return sum(latest.values())
 
 
 def deviating(warehouse: Warehouse, champion: ModelVersion, as_of: date, since: date) -> tuple[str, ...]:
     """The metrics and slices that deviated when a model was last monitored; none if a training has answered their first alarm."""
-    if not warehouse.exists(DEVIATIONS):
-        return ()
-    mine = (F.col("model_digest") == champion.digest) & (F.col("as_of") <= F.lit(as_of))
-    seen = warehouse.read(DEVIATIONS).where(mine)
-    last = seen.agg(F.max("as_of").alias("as_of"))
+    seen = [row for row in warehouse.rows(DEVIATIONS, model_digest=champion.digest) if row["as_of"] <= as_of]
+    last = max((row["as_of"] for row in seen), default=None)
     # Another model brings back no rows.
-    mendable = F.col("deviates") & (F.col("metric") != VOLUME)
-    found = seen.join(last, "as_of").where(mendable).select("metric", "slice", "slice_value", "alarm")
-    rows = found.distinct().collect()
+    rows = [row for row in seen if row["as_of"] == last and row["deviates"] and row["metric"] != VOLUME]
     if any(row["alarm"] < since for row in rows):
         return ()
     words = (
         row["metric"] + ("" if row["slice"] == ALL else f" on {row['slice']} {row['slice_value']}") for row in rows
     )
-    return tuple(sorted(words))
+    return tuple(sorted(set(words)))
 
 
 def triggers(policy: Retrain, standing: Standing) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from solvent.evaluation import require_daily, require_known, require_paired
 from solvent.evaluation.metrics import DESCRIPTIVE
 from solvent.features import FeatureGroup, load_groups
 from solvent.features.table import columns_of
+from solvent.registry import Registry
 from solvent.session import session
 from solvent.tables.warehouse import Warehouse
 
@@ -39,6 +40,11 @@ class Settings:
     def warehouse(self) -> Warehouse:
         """The project's tables, with a session once one is needed."""
         return Warehouse(partial(session, self.environment), self.environment.tables, self.project.project)
+
+    @property
+    def registry(self) -> Registry:
+        """The project's models."""
+        return Registry(self.environment.mlflow, self.project.project)
 
     def within(self, folder: Path) -> Settings:
         """The same with all that is written below a folder of its own."""

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Barrier, Thread
 
+import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql.types import DataType
@@ -69,6 +70,23 @@ def test_rows_of_a_small_table_are_those_that_spark_reads(spark: SparkSession, t
     assert (found[1]["at"], found[1]["day"]) == (at, at.date())
     spark_reads = [in_utc(row.asDict(recursive=True)) for row in warehouse.read("ledger").collect()]
     assert sorted(spark_reads, key=lambda row: str(row["name"])) == found
+    for equal, names in (({"name": "a"}, ["a"]), ({"n": 3, "day": at.date()}, ["c"]), ({"at": at, "n": 2}, [])):
+        assert [row["name"] for row in without.rows("ledger", **equal)] == names
+
+
+def test_files_that_cannot_have_a_value_are_not_read(tmp_path: Path) -> None:
+    without, columns = Warehouse(no_session, Tables(path=str(tmp_path)), "shop"), [Column("name", "STRING")]
+    without.create("t", columns)
+    long = "a" * 100
+    for number, names in enumerate([["a", "m"], ["n", None], [long, long + "b"], [None]]):
+        without.append_rows("t", [(name,) for name in names], columns, str(number))
+    assert without.rows("t", name=long) == [{"name": long}]
+    (folder,) = (tmp_path / "shop").iterdir()
+    (gone,) = [file for file in folder.glob("*.parquet") if pq.read_table(file).to_pylist()[0]["name"] == "n"]
+    gone.unlink()
+    assert without.rows("t", name="b") == []
+    with pytest.raises(FileNotFoundError):
+        without.rows("t", name="n")
 
 
 def test_rows_are_appended_once_with_and_without_spark(spark: SparkSession, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from solvent.errors import RefusedError
 from solvent.evaluation.table import EVALUATIONS
 from solvent.identity import Manifest, commit_of, require_locked
 from solvent.options import DAY, as_of_option, force_option, run_of, settings_of, where
-from solvent.registry import ModelVersion, Registry
+from solvent.registry import ModelVersion
 from solvent.release import decisions
 from solvent.settings import Settings
 
@@ -182,7 +182,7 @@ def history_command(ctx: click.Context, project: str, environment: str) -> None:
 def diff_command(ctx: click.Context, project: str, environment: str, before: str, after: str) -> None:
     """Say everything that differs between two versions: configuration, code, data, environment, metrics."""
     settings = settings_of(ctx, project, environment)
-    registry = Registry(settings.environment.mlflow, project)
+    registry = settings.registry
     versions = [registry.find(project, which) for which in (before, after)]
     was, now = (registry.manifest(one) for one in versions)
     click.echo(f"{versions[0]} -> {versions[1]}")

@@ -11,8 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from pyspark.sql import functions as F
-
 from solvent.config.base import digest_of
 from solvent.config.expressions import Column
 from solvent.config.model import Measures
@@ -93,24 +91,22 @@ class Subject:
 
 def find_evaluation(warehouse: Warehouse, subject: Subject, measures: Measures) -> Evaluation | None:
     """The evaluation of a subject, if it was made before."""
-    if not warehouse.exists(CURVES):
-        return None
     name = subject.evaluation(measures)
-    curves = warehouse.read(CURVES).where(F.col("evaluation") == name).limit(1).collect()
+    curves = warehouse.rows(CURVES, evaluation=name)
     if not curves:
         return None
-    found = warehouse.read(EVALUATIONS).where(F.col("evaluation") == name)
     # A version is evaluated once for each training that gave the same model, and says the same.
     names = ("slice", "slice_value", "metric", "value", "low", "high", "n", "method")
-    measurements = [Measurement(*row) for row in found.select(*names).distinct().collect()]
+    found = {tuple(row[one] for one in names) for row in warehouse.rows(EVALUATIONS, evaluation=name)}
+    measurements = [Measurement(*row) for row in found]
     row = curves[0]
     return Evaluation(
         ordered(measurements),
         Curves(
-            tuple(ThresholdPoint(point[0], point[1], point[2], point[3]) for point in row["roc"]),
-            tuple(ThresholdPoint(point[0], point[1], point[2], point[3]) for point in row["precision_recall"]),
-            tuple(CalibrationBin(*one) for one in row["calibration"]),
-            tuple(HistogramBin(*one) for one in row["histogram"]),
+            tuple(ThresholdPoint(*point.values()) for point in row["roc"]),
+            tuple(ThresholdPoint(*point.values()) for point in row["precision_recall"]),
+            tuple(CalibrationBin(*one.values()) for one in row["calibration"]),
+            tuple(HistogramBin(*one.values()) for one in row["histogram"]),
         ),
     )
 

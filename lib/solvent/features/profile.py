@@ -103,12 +103,9 @@ def reference_of(
 
 def stored_references(warehouse: Warehouse, model_digest: str) -> dict[str, Reference]:
     """The references of a model; none if there are none yet."""
-    if not warehouse.exists(REFERENCES):
-        return {}
-    rows = warehouse.read(REFERENCES).where(F.col("model_digest") == model_digest).collect()
     return {
-        row["feature"]: Reference(row["feature"], tuple(row["edges"]), tuple(row["categories"]), row["counts"])
-        for row in rows
+        row["feature"]: Reference(row["feature"], tuple(row["edges"]), tuple(row["categories"]), dict(row["counts"]))
+        for row in warehouse.rows(REFERENCES, model_digest=model_digest)
     }
 
 

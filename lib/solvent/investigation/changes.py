@@ -62,8 +62,7 @@ def changes(
         as_of: When it is looked at.
     """
     batches = scored(warehouse, version)
-    day = F.date_format("as_of", "yyyy-MM-dd")
-    health = warehouse.read(HEALTH).select(day.alias("as_of"), "source", "hours_behind").distinct().collect()
+    health = warehouse.rows(HEALTH)
     brought = warehouse.rows(INGESTED)
     found = [code(batches, span.change), *configuration(manifest, project), rows_a_day(analysis)]
     for name in project.sources:
@@ -72,7 +71,7 @@ def changes(
         found += quarantined(warehouse, name, mine, known)
         found += volume(name, mine, known)
         seen = [row for row in health if row["source"] == name and row["hours_behind"] is not None]
-        found += hours_behind(name, seen, (span.since.isoformat(), span.change.isoformat(), as_of.isoformat()))
+        found += hours_behind(name, seen, (span.since, span.change, as_of))
     return sorted(found, key=lambda one: not one.changed)
 
 
@@ -174,7 +173,7 @@ def volume(source: str, rows: Sequence[Any], known: int | None) -> list[Change]:
     return [Change("rows accepted a batch", source, told[0], told[1], apart(was, now))]
 
 
-def hours_behind(source: str, rows: Sequence[Any], bounds: tuple[str, str, str]) -> list[Change]:
+def hours_behind(source: str, rows: Sequence[Any], bounds: tuple[date, date, date]) -> list[Change]:
     """How far behind a source was when it was looked at, in the mean; nothing if it was not in either period."""
     since, change, as_of = bounds
     before = [row["hours_behind"] for row in rows if since <= row["as_of"] < change]

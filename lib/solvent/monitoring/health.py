@@ -105,18 +105,13 @@ def append_health(warehouse: Warehouse, project: Project, pins: Sequence[Pin], a
     """Looks at every source, and appends what it found, once. Only the rows of last batches are read."""
     warehouse.create(HEALTH, HEALTH_COLUMNS)
     batches = last_batches(warehouse)
-    known = (
-        warehouse.read(HEALTH)
-        .where(F.col("as_of") <= F.lit(as_of))
-        .groupBy("source")
-        .agg(F.max("newest_event_time").alias("newest"))
-    )
-    before = {row["source"]: row["newest"] for row in known.collect()}
+    known = [row for row in warehouse.rows(HEALTH) if row["as_of"] <= as_of]
     seen = at_once(lambda pin: newest_event(warehouse, project, pin, batches[pin.source]["batch"], as_of), list(pins))
     found = []
     for pin, newest in zip(pins, seen, strict=True):
         batch = batches[pin.source]
-        latest = max((one for one in (newest, before.get(pin.source)) if one is not None), default=None)
+        before = [row["newest_event_time"] for row in known if row["source"] == pin.source]
+        latest = max((one for one in (newest, *before) if one is not None), default=None)
         figures = (batch["accepted"], batch["quarantined"], batch["duplicates"])
         found.append(Health(pin.source, as_of, pin.version, pin.rows, *figures, latest, hours_until(as_of, latest)))
     append_once(warehouse, HEALTH, HEALTH_COLUMNS, [astuple(one) for one in found])

@@ -220,10 +220,7 @@ def append_life(
 
 def reference_measured(warehouse: Warehouse, version: ModelVersion) -> bool:
     """Whether the windows of a model's holdout were measured before."""
-    if not warehouse.exists(PERFORMANCE):
-        return False
-    rows = warehouse.read(PERFORMANCE).where((F.col("model_digest") == version.digest) & (F.col("phase") == REFERENCE))
-    return bool(rows.limit(1).collect())
+    return bool(warehouse.rows(PERFORMANCE, model_digest=version.digest, phase=REFERENCE))
 
 
 def measured_until(measured: Mapping[Position, Figure], last: datetime, length: timedelta, as_of: date) -> datetime:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, Schema, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError
@@ -62,11 +63,25 @@ def append_to(log: DeltaTable, rows: pa.Table, batch: str, application: str, tur
             raise
 
 
-def rows_of(log: DeltaTable, folder: Path) -> list[dict[str, Any]]:
-    """The rows of a small table, file by file: the reading threads of a dataset now and then end the process with an abort."""
-    names = pa.table(log.get_add_actions())["path"].to_pylist()
-    files = [pq.read_table(folder / name, use_threads=False, coerce_int96_timestamp_unit="us") for name in names]
-    return [row for file in files for row in file.cast(with_zone(file.schema)).to_pylist()]
+def rows_of(log: DeltaTable, folder: Path, equal: Mapping[str, object]) -> list[dict[str, Any]]:
+    """The rows of a small table that have given values in some columns.
+
+    File by file: the reading threads of a dataset now and then end the process with an abort.
+    """
+    found: list[dict[str, Any]] = []
+    for action in pa.table(log.get_add_actions(flatten=True)).to_pylist():
+        if all(may_have(action, name, value) for name, value in equal.items()):
+            rows = pq.read_table(folder / action["path"], use_threads=False, coerce_int96_timestamp_unit="us")
+            for name, value in equal.items():
+                rows = rows.filter(pc.equal(rows[name], value))
+            found += rows.cast(with_zone(rows.schema)).to_pylist()
+    return found
+
+
+def may_have(action: Mapping[str, Any], name: str, value: Any) -> bool:
+    """Whether a file can have a value in a column, by the least and the greatest one that its log entry names."""
+    low, high = action.get(f"min.{name}"), action.get(f"max.{name}")
+    return low is None or high is None or low <= value <= high
 
 
 def with_zone(schema: pa.Schema) -> pa.Schema:

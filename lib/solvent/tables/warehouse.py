@@ -194,13 +194,21 @@ class Warehouse:
             asked = f" at version {version}" if version is not None else ""
             raise TableError(f"{self.location(table)}: cannot be read{asked}: {str(error).splitlines()[0]}") from None
 
-    def rows(self, table: str) -> list[dict[str, Any]]:
-        """All rows of a table that grows by a few for each run, with times in UTC; none where there is no table."""
+    def rows(self, table: str, **equal: object) -> list[dict[str, Any]]:
+        """Rows of a table that grows by a few for each run, with times in UTC; none where there is no table.
+
+        Args:
+            table: Its name.
+            equal: Columns and the values that rows have in them; all rows if none are given.
+        """
         if (log := self.log(table)) is not None:
-            return rows_of(log, Path(self.location(table)))
+            return rows_of(log, Path(self.location(table)), equal)
         if not self.exists(table):
             return []
-        return [in_utc(row.asDict(recursive=True)) for row in self.read(table).collect()]
+        rows = self.read(table)
+        for name, value in equal.items():
+            rows = rows.where(F.col(name) == F.lit(value))
+        return [in_utc(row.asDict(recursive=True)) for row in rows.collect()]
 
     def append(self, table: str, rows: DataFrame, batch: str, turn: int | None = None) -> None:
         """Appends rows once: a second append of the same batch writes nothing, also when both run at the same time.
