@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from solvent.errors import EvaluationError
-from solvent.investigation.causes import LABEL_RATE, RELATION, SLICE, SOURCE, VOLUME, Analysis, analyse, lost_rows
+from solvent.investigation.causes import MEAN_LABEL, RELATION, SLICE, SOURCE, VOLUME, Analysis, analyse, lost_rows
 from solvent.investigation.cells import PREDICTION, splits_of
 from solvent.investigation.changes import Change
 from solvent.investigation.rows import Span, around
@@ -130,7 +130,7 @@ def weekend(rows: pd.DataFrame) -> pd.DataFrame:
         (in_hours, 3, SLICE, "carrier", {"B6"}),
         (in_hours, 14, SLICE, "carrier", {"B6"}),
         (mislabelled, 7, SLICE, "carrier", {"UA"}),
-        (season, 7, LABEL_RATE, "", set()),
+        (season, 7, MEAN_LABEL, "", set()),
         (turned, 3, RELATION, "", None),
         (turned, 14, RELATION, "", None),
         (weekend, 2, RELATION, "", None),
@@ -168,7 +168,7 @@ def test_a_calendar_does_not_win_by_moving_with_time() -> None:
     # The month begins on the day before the change, so that no stretch before has moved as far.
     month = np.where(rows["window"] >= CHANGE - timedelta(days=1), "Mar", "Feb")
     found = analysed(season(rows.assign(month=month)))
-    assert found.causes[0].kind == LABEL_RATE
+    assert found.causes[0].kind == MEAN_LABEL
     assert all("month" not in one.features for one in found.causes)
 
 
@@ -188,7 +188,7 @@ def test_a_number_is_explained_as_well() -> None:
     found = analysed(rows, "regression")
     assert (found.causes[0].kind, found.causes[0].features) == (SOURCE, ("temp",))
     shifted = analysed(rows.assign(prediction=truth, label=label + 2 * rows["since"]), "regression")
-    assert shifted.causes[0].kind == LABEL_RATE
+    assert shifted.causes[0].kind == MEAN_LABEL
 
 
 @pytest.mark.parametrize("after", [3, 14])

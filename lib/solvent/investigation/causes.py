@@ -1,4 +1,4 @@
-"""What carries a change of loss: inputs that moved, slices, the label rate everywhere alike, or none of these; and what rows are missing.
+"""What carries a change of loss: inputs that moved, slices, the mean label everywhere alike, or none of these; and what rows are missing.
 
 The rows are those of the days before the change and since. What is explained is the difference D between their mean losses (log loss, or
 squared error) or between their mean biases (prediction minus label): whichever is more standard errors of its days away from before.
@@ -15,7 +15,7 @@ rows and m for a mean, over the cells c of a feature or the values of a slice:
   values change alike, 1 if one or some change alone. What a value adds, p_after (m_after - m) - p_before (m_before - m) with m of all
   rows before, sums to D over the values; this is the decomposition of Kitagawa (1955), JASA 50:1168-1194, with rates and composition in
   one.
-- *The label rate everywhere alike* (a season, the world) carries what would become of the predictions of before had the odds of all
+- *The mean label everywhere alike* (a season, the world) carries what would become of the predictions of before had the odds of all
   labels been multiplied by the one factor that gives the new rate: prior shift as of Saerens, Latinne & Decaestecker (2002), Neural
   Comput. 14:21-41. For a number all labels are shifted. Counted is what the predictions did not follow, and only the part that no slice
   carries alone.
@@ -42,7 +42,7 @@ from solvent.evaluation.metrics import Kind
 from solvent.investigation.cells import FEATURE, LABEL, PREDICTED, PREDICTION, ROWS, SLICE, Floats, Split
 from solvent.investigation.periods import BIAS, Figures, Part, Periods, figures, first_since, means, quantity_moved
 
-SOURCE, LABEL_RATE, RELATION, VOLUME = "source", "label_rate", "relation", "volume"
+SOURCE, MEAN_LABEL, RELATION, VOLUME = "source", "mean_label", "relation", "volume"
 RATE_OF_ROWS = "rows"
 # A share is told to so many digits: below them it depends on the order in which rows are added up.
 DIGITS = 6
@@ -59,7 +59,7 @@ class Cause:
     """A candidate.
 
     Attributes:
-        kind: "source", "slice", "label_rate", "relation" or "volume".
+        kind: "source", "slice", "mean_label", "relation" or "volume".
         name: The sources or the slice, or the source that is predicted, if rows of it are missing; "" for the others.
         share: Of the change.
         features: Of sources, those that moved, the one that carries most first.
@@ -127,7 +127,7 @@ def analyse(
         *(one for period in periods if period.split.kind == SLICE and (one := by_slice(period)) is not None),
     ]
     alone = max((one.share for one in candidates if one.kind == SLICE), default=0.0)
-    candidates.append(Cause(LABEL_RATE, "", label_rate(whole, kind) * (1 - alone), (), ()))
+    candidates.append(Cause(MEAN_LABEL, "", mean_label(whole, kind) * (1 - alone), (), ()))
     regions = tuple(most(part for period in periods for part in surplus_parts(period) if part.carried >= TRACE))
     left = 1 - max(one.share for one in candidates)
     candidates.append(Cause(RELATION, "", left, (), tuple(part for part in regions if part.kind == FEATURE)))
@@ -278,7 +278,7 @@ def by_slice(period: Periods) -> Cause | None:
     return Cause(SLICE, period.split.name, float(carried.sum() / able), (), tuple(most(surplus_parts(period))))
 
 
-def label_rate(whole: Periods, kind: Kind) -> float:
+def mean_label(whole: Periods, kind: Kind) -> float:
     """The share that a move of all labels alike carries, in what predictions did not follow."""
 
     def unfollowed(later: Floats, earlier: Floats) -> Floats:

@@ -7,7 +7,7 @@ from typing import Any
 
 from solvent.evaluation import MISSING
 from solvent.features.profile import OTHER, Reference
-from solvent.investigation.causes import LABEL_RATE, RELATION, SOURCE, VOLUME, Analysis, Cause
+from solvent.investigation.causes import MEAN_LABEL, RELATION, SOURCE, VOLUME, Analysis, Cause
 from solvent.investigation.cells import FEATURE, SLICE, cell_in_words
 from solvent.investigation.changes import Change
 from solvent.investigation.periods import Part
@@ -39,7 +39,7 @@ def in_words(
     sentence = {
         SOURCE: of_source,
         SLICE: of_slice,
-        LABEL_RATE: of_label_rate,
+        MEAN_LABEL: of_mean_label,
         RELATION: of_relation,
         VOLUME: of_volume,
     }[cause.kind]
@@ -98,8 +98,8 @@ def moved(part: Part) -> str:
     return f"its loss changed; labels stayed near {after.label:.3f} and predictions near {after.prediction:.3f} in the mean"
 
 
-def of_label_rate(_: Cause, analysis: Analysis, __: Mapping[str, Reference], ___: Sequence[Change]) -> str:
-    """How the label rate moved."""
+def of_mean_label(_: Cause, analysis: Analysis, __: Mapping[str, Reference], ___: Sequence[Change]) -> str:
+    """How the mean label moved."""
     before, after = analysis.before, analysis.after
     return (
         f"the mean label went from {before.label:.3f} to {after.label:.3f} everywhere alike, predictions from "
@@ -110,7 +110,7 @@ def of_label_rate(_: Cause, analysis: Analysis, __: Mapping[str, Reference], ___
 def of_relation(cause: Cause, _: Analysis, references: Mapping[str, Reference], __: Sequence[Change]) -> str:
     """Where labels are others than before for the same inputs."""
     where = f", most so where {place(cause.parts[0], references)}" if cause.parts else ""
-    return f"no input, slice or label rate moved enough: the same inputs have come to mean other labels{where}"
+    return f"no input, slice or mean label moved enough: the same inputs have come to mean other labels{where}"
 
 
 def place(part: Part, references: Mapping[str, Reference]) -> str:

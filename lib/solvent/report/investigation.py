@@ -12,7 +12,7 @@ from solvent.report.timeline import timeline
 KINDS = {
     "source": "Input",
     "slice": "Slice",
-    "label_rate": "Label rate",
+    "mean_label": "Mean label",
     "relation": "Inputs and labels",
     "volume": "Rows",
 }
