@@ -28,7 +28,9 @@ def test_a_command_of_solvent_takes_its_options(words: list[str], monkeypatch: p
     monkeypatch.setenv("SOLVENT_PROJECT", "flights")
     name, *rest = words
     above = click.Context(main, obj=ROOT)
-    assert main.commands[name].make_context(name, rest, parent=above)
+    command = main.get_command(above, name)
+    assert command is not None
+    assert command.make_context(name, rest, parent=above)
 
 
 @pytest.mark.parametrize("words", [one for one in COMMANDS if one[0] == "make"], ids=" ".join)

@@ -7,14 +7,16 @@ import warnings
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from solvent.config.model import projects_of
 from solvent.errors import ConfigurationError
-from solvent.pipeline import Run
 from solvent.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from solvent.pipeline import Run
 
 Command = Callable[..., Any]
 
@@ -79,6 +81,8 @@ def settings_of(ctx: click.Context, project: str, environment: str) -> Settings:
 
 def run_of(settings: Settings, as_of: date | None = None, force: bool = False) -> Run:
     """A run that tells its progress."""
+    from solvent.pipeline import Run
+
     return Run(settings, as_of or datetime.now(UTC).date(), click.echo, force)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from solvent.config.base import closest
 from solvent.config.environment import Environment, load_environment
@@ -15,9 +16,11 @@ from solvent.evaluation import require_daily, require_known, require_paired
 from solvent.evaluation.metrics import DESCRIPTIVE
 from solvent.features import FeatureGroup, load_groups
 from solvent.features.table import columns_of
-from solvent.registry import Registry
 from solvent.session import session
 from solvent.tables.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    from solvent.registry import Registry
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,8 @@ class Settings:
     @property
     def registry(self) -> Registry:
         """The project's models."""
+        from solvent.registry import Registry
+
         return Registry(self.environment.mlflow, self.project.project)
 
     def within(self, folder: Path) -> Settings:

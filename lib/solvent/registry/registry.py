@@ -7,7 +7,6 @@ import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +23,13 @@ from solvent.config.environment import MLflow
 from solvent.errors import IntegrityError, RegistryError
 from solvent.identity import Manifest, model_digest, parse_manifest
 from solvent.registry import storage
+from solvent.registry.version import MANIFEST_FILE, ModelVersion, without_password
 
-CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous_champion"
 # Tags of runs and versions. Unity Catalog refuses a dot in the name of a tag (https://github.com/mlflow/recipes-examples/issues/58).
 TRAINING, MODEL, MANIFEST = "solvent_training", "solvent_model_digest", "solvent_manifest_digest"
 ABSENT = ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND")
 THERE = ("RESOURCE_ALREADY_EXISTS", "ALREADY_EXISTS")
 PAGE = 1_000
-MANIFEST_FILE = "manifest.json"
 # What MLflow takes from the environment, unless somebody set it. Its own patience with a server lasts many minutes; here a request is tried
 # for half a minute where nothing answers, which outlasts a restart, and for three minutes at most where a server hangs.
 SETTINGS = {
@@ -42,22 +40,6 @@ SETTINGS = {
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "25",
 }
-
-
-@dataclass(frozen=True)
-class ModelVersion:
-    """A registered model: its name, version, run, where it is stored, and its digests."""
-
-    name: str
-    version: int
-    run_id: str
-    source: str
-    digest: str
-    manifest_digest: str
-
-    def __str__(self) -> str:
-        """As people name it."""
-        return f"{self.name} version {self.version}"
 
 
 class Registry:
@@ -332,11 +314,6 @@ def unreachable(error: Exception, uri: str) -> RegistryError:
         f"MLflow at {without_password(uri)}: does not answer ({known[0] if known else said[:200]}); see that its server runs and has this "
         "address, then run the same again, which goes on where this stopped"
     )
-
-
-def without_password(text: str) -> str:
-    """Addresses without the user and password that they may hold."""
-    return re.sub(r"//[^/@\s]*@", "//", text)
 
 
 @contextmanager

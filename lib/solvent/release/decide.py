@@ -19,14 +19,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from solvent.config.base import digest_of
 from solvent.config.expressions import Column
 from solvent.errors import RefusedError, TableError
-from solvent.registry import CHAMPION, PREVIOUS, ModelVersion, Registry
+from solvent.registry import CHAMPION, PREVIOUS, ModelVersion
 from solvent.release.gates import GateResult
 from solvent.tables.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    from solvent.registry import Registry
 
 DECISIONS = "decisions"
 COLUMNS = (

@@ -10,13 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING
 
-import mlflow
-from mlflow.data.delta_dataset_source import DeltaDatasetSource
-from mlflow.data.meta_dataset import MetaDataset
-from mlflow.models import ModelSignature
-from mlflow.types import ColSpec, DataType, Schema
 from pyspark.ml import PipelineModel
 
 from solvent.config.base import digest_of
@@ -26,18 +21,18 @@ from solvent.errors import EvaluationError
 from solvent.evaluation import ALL, Evaluation, evaluate
 from solvent.evaluation.table import append_evaluation, find_evaluation
 from solvent.identity import FORMAT, Manifest
-from solvent.registry import ModelVersion, Registry
-from solvent.registry.registry import MANIFEST_FILE
+from solvent.registry import ModelVersion
 from solvent.session import at_once, kept
 from solvent.tables.digest import content_of, declarations
-from solvent.tables.sources import source_table
 from solvent.tables.warehouse import Warehouse
 from solvent.training.fit import fit, predict
 from solvent.training.search import SearchResult, search
 from solvent.training.training import Counts, Training, counts_of
 
+if TYPE_CHECKING:
+    from solvent.registry import Registry
+
 MANIFESTS = "manifests"
-SEARCH_FILE = "search.json"
 MANIFEST_COLUMNS = (
     Column("manifest_digest", "STRING"),
     Column("model", "STRING"),
@@ -47,13 +42,6 @@ MANIFEST_COLUMNS = (
     Column("commit", "STRING"),
     Column("manifest", "STRING"),
 )
-MLFLOW_TYPES = {
-    "bigint": DataType.long,
-    "boolean": DataType.boolean,
-    "double": DataType.double,
-    "int": DataType.integer,
-    "string": DataType.string,
-}
 
 
 @dataclass(frozen=True)
@@ -147,12 +135,15 @@ def chosen(training: Training, found: SearchResult | None) -> Estimator:
 
 def registered(warehouse: Warehouse, registry: Registry, fitted: Fitted) -> ModelVersion:
     """Logs a model and registers it, which makes its training complete."""
+    # Imported only here, as Registry is by solvent.registry.
+    from solvent.training.tracking import log_run, requirements, signature
+
     training, found = fitted.training, fitted.scored.evaluation
     with registry.run(f"{training.name} as of {training.as_of}", training.key) as run_id:
         source, digest = registry.log_model(fitted.model, signature(training), requirements(training))
         ancestor = parent(registry, training.name)
         manifest = manifest_of(fitted, digest, ancestor)
-        log_run(warehouse, fitted, manifest)
+        log_run(warehouse, training, fitted.estimator, found, manifest)
         made = registry.register(
             training.name, source, run_id, training.key, digest, manifest, training.project.description
         )
@@ -236,53 +227,6 @@ def parent(registry: Registry, name: str) -> str | None:
     """The manifest of the latest version before this one."""
     before = registry.versions(name)
     return before[-1].manifest_digest if before else None
-
-
-def log_run(warehouse: Warehouse, fitted: Fitted, manifest: Manifest) -> None:
-    """Writes parameters, metrics, inputs, search and manifest to the active run."""
-    training, estimator, found = fitted.training, fitted.estimator, fitted.scored.evaluation
-    mlflow.log_params(
-        {
-            "estimator": estimator.estimator,
-            "seed": estimator.seed,
-            "as_of": training.as_of.isoformat(),
-            **{f"params.{name}": value for name, value in estimator.params.items()},
-        }
-    )
-    mlflow.log_metrics(
-        {one.metric: one.value for one in found.measurements if one.slice == ALL and one.value is not None}
-    )
-    mlflow.log_metrics({"train_rows": manifest["training"]["rows"], "holdout_rows": manifest["holdout"]["rows"]})
-    for pin in training.pins:
-        where = warehouse.location(source_table(pin.source))
-        by = {"path": where} if warehouse.tables.path is not None else {"delta_table_name": where}
-        source = DeltaDatasetSource(**by, delta_table_version=pin.version, delta_table_id=pin.table_id)
-        # MLflow's digests have at most 36 characters.
-        dataset: Any = MetaDataset(source, name=pin.source, digest=pin.digest[:36])  # type: ignore[abstract]
-        mlflow.log_input(dataset, context="training")
-    mlflow.set_tags(
-        {
-            "solvent.manifest_digest": manifest.digest,
-            "solvent.commit": str(training.commit.hash),
-            "solvent.dirty": str(training.commit.dirty).lower(),
-        }
-    )
-    if manifest.search is not None:
-        mlflow.log_dict(dict(manifest.search), SEARCH_FILE)
-    mlflow.log_text(manifest.text, MANIFEST_FILE)
-
-
-def signature(training: Training) -> ModelSignature:
-    """What the model takes and gives."""
-    inputs = Schema(
-        [ColSpec(MLFLOW_TYPES[training.types[name]], name, required=False) for name in training.inputs.names]
-    )
-    return ModelSignature(inputs, Schema([ColSpec(DataType.double, "prediction")]))
-
-
-def requirements(training: Training) -> list[str]:
-    """What loading the model takes, without MLflow's costly inference."""
-    return [f"{library}=={training.environment[library]}" for library in ("mlflow", "numpy", "pyspark")]
 
 
 def note(warehouse: Warehouse, version: ModelVersion, manifest: Manifest) -> None:

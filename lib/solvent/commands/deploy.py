@@ -1,4 +1,4 @@
-"""The commands of deployment: plan, deploy, observe, history, diff, and the hook that deploys what is pushed."""
+"""The commands of deployment, and the hook that deploys what is pushed."""
 
 from __future__ import annotations
 
@@ -10,58 +10,17 @@ from typing import Any
 
 import click
 
+from solvent.commands.plan import looking_from, planned
 from solvent.config.model import load_project
 from solvent.deployment.deploy import Deployment
-from solvent.deployment.differences import between
-from solvent.deployment.ledger import DEPLOYMENTS, PROBATION, deployment_steps
+from solvent.deployment.ledger import DEPLOYMENTS
 from solvent.deployment.observe import in_words, observe
-from solvent.deployment.plan import CHANGES, Plan, make_plan
 from solvent.deployment.probation import ROLLED_BACK
 from solvent.deployment.repository import Request, deploy, install_hook
-from solvent.deployment.wording import differences_text, headline, metrics_text, plan_markdown, plan_text
+from solvent.deployment.wording import differences_text, headline
 from solvent.errors import RefusedError
-from solvent.evaluation.table import EVALUATIONS
-from solvent.identity import Manifest, commit_of, require_locked
-from solvent.options import DAY, as_of_option, force_option, run_of, settings_of, where
-from solvent.registry import ModelVersion
-from solvent.release import decisions
-from solvent.settings import Settings
-
-
-def plan_json(plan: Plan) -> str:
-    """A plan for programs."""
-    return json.dumps(plan.document(), indent=2)
-
-
-FORMATS = {"text": plan_text, "markdown": plan_markdown, "json": plan_json}
-looking_from = click.option(
-    "--as-of", type=DAY, help="Another as-of than the champion's, with the sources as they are now."
-)
-
-
-def planned(settings: Settings, as_of: datetime | None, force: bool) -> Plan:
-    """The plan of what is committed here."""
-    today = datetime.now(UTC).date()
-    looks_from = as_of.date() if as_of is not None else None
-    return make_plan(settings, commit_of(settings.root), today, looks_from, force)
-
-
-@click.command("plan")
-@where
-@looking_from
-@click.option(
-    "--format", "form", type=click.Choice(list(FORMATS)), default="text", show_default=True, help="Of the plan."
-)
-@click.option("--force", is_flag=True, help="Release also what was refused or rolled back before.")
-@click.pass_context
-def plan_command(
-    ctx: click.Context, project: str, environment: str, as_of: datetime | None, form: str, force: bool
-) -> None:
-    """Say what a deployment would do, and why, without Spark. Exit code 4 if it would do something."""
-    plan = planned(settings_of(ctx, project, environment), as_of, force)
-    click.echo(FORMATS[form](plan))
-    if plan.changes:
-        sys.exit(CHANGES)
+from solvent.identity import require_locked
+from solvent.options import as_of_option, force_option, run_of, settings_of, where
 
 
 @click.command("deploy")
@@ -155,61 +114,6 @@ def observe_command(ctx: click.Context, project: str, environment: str, as_of: d
         raise RefusedError(
             f"{release.version} was rolled back to version {release.before.version}: {in_words(watch, risk)}"
         )
-
-
-@click.command("history")
-@where
-@click.pass_context
-def history_command(ctx: click.Context, project: str, environment: str) -> None:
-    """Show the decisions on the champion, and the commits they came from, from the first."""
-    warehouse = settings_of(ctx, project, environment).warehouse
-    steps = deployment_steps(warehouse)
-    commits = {one.version: one.commit for one in steps if one.version is not None}
-    for one in decisions(warehouse):
-        outcome = "champion" if one.passed else "refused"
-        commit = f", commit {commits[one.to_version][:12]}" if one.to_version in commits else ""
-        click.echo(f"{one.kind:<9} version {one.to_version} {outcome} (was {one.from_version}{commit}): {one.reason}")
-    for step in steps:
-        if step.step == PROBATION:
-            click.echo(f"{step.step:<9} version {step.version} {step.outcome} (against {step.champion_version})")
-
-
-@click.command("diff")
-@where
-@click.argument("before")
-@click.argument("after")
-@click.pass_context
-def diff_command(ctx: click.Context, project: str, environment: str, before: str, after: str) -> None:
-    """Say everything that differs between two versions: configuration, code, data, environment, metrics."""
-    settings = settings_of(ctx, project, environment)
-    registry = settings.registry
-    versions = [registry.find(project, which) for which in (before, after)]
-    was, now = (registry.manifest(one) for one in versions)
-    click.echo(f"{versions[0]} -> {versions[1]}")
-    for name, values in told(versions, was, now).items():
-        click.echo(f"  {'=' if values[0] == values[1] else '~'} {name}: {values[0]} -> {values[1]}")
-    rows = settings.warehouse.rows(EVALUATIONS)
-    metrics = [measured(rows, version, manifest) for version, manifest in zip(versions, (was, now), strict=True)]
-    for line in [*differences_text(between(was, now)), *metrics_text(*metrics)]:
-        click.echo(line)
-
-
-def told(versions: list[ModelVersion], was: Manifest, now: Manifest) -> dict[str, tuple[str, str]]:
-    """What identifies two versions."""
-    return {
-        "commit": (str(was["commit"]["hash"])[:12], str(now["commit"]["hash"])[:12]),
-        "as of": (was["as_of"], now["as_of"]),
-        "features": (was["features"]["digest"][:12], now["features"]["digest"][:12]),
-        "model": (versions[0].digest[:12], versions[1].digest[:12]),
-        "training rows": (f"{was['training']['rows']:,}", f"{now['training']['rows']:,}"),
-    }
-
-
-def measured(rows: list[dict[str, Any]], version: ModelVersion, manifest: Manifest) -> dict[str, Any]:
-    """Metric -> its row, of all rows of a version's own holdout."""
-    features = manifest["features"]["digest"]
-    mine = [row for row in rows if row["model_digest"] == version.digest and row["features"] == features]
-    return {row["metric"]: row for row in mine if row["slice"] == "all"}
 
 
 @click.command("install-hook")

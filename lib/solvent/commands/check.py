@@ -1,0 +1,21 @@
+"""The command that validates a project without Spark."""
+
+from __future__ import annotations
+
+import click
+
+from solvent.options import settings_of, where
+
+
+@click.command("check")
+@where
+@click.pass_context
+def check_command(ctx: click.Context, project: str, environment: str) -> None:
+    """Validate the configuration and the feature groups, without Spark and without data."""
+    settings = settings_of(ctx, project, environment)
+    features = sum(len(group.features) for group in settings.groups)
+    found = settings.project
+    click.echo(
+        f"{project} in {settings.environment.name}: ok; {len(found.sources)} sources, {features} features in "
+        f"{len(settings.groups)} groups, {found.model.name} against {found.baseline.name}, {len(found.gates)} gates"
+    )

@@ -1,0 +1,58 @@
+"""The command that makes a model again."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from solvent.config.environment import load_environment
+from solvent.errors import RefusedError
+from solvent.options import model_option, where
+from solvent.registry import CHAMPION, ModelVersion, Registry
+from solvent.reproduction import present_code, reproduce, reproduce_elsewhere
+from solvent.session import session
+
+
+@click.command("reproduce")
+@where
+@model_option(CHAMPION)
+@click.option("--baseline", is_flag=True, help="A version of the baseline.")
+@click.option("--here", is_flag=True, help="With the present code, even if the model was made by other code.")
+@click.pass_context
+def reproduce_command(
+    ctx: click.Context, project: str, environment: str, which: str, baseline: bool, here: bool
+) -> None:
+    """Make a model again from its manifest, and compare every part by digest. Exit code 3 if one differs."""
+    root: Path = ctx.obj
+    found = load_environment(environment, root)
+    registry = Registry(found.mlflow, project)
+    version = registry.find(f"{project}_baseline" if baseline else project, which)
+    manifest = registry.manifest(version)
+    if not here and present_code(manifest) != manifest["code"]:
+        click.echo(
+            f"{version} was made by the code of commit {str(manifest['commit']['hash'])[:12]}: checking it out beside this one"
+        )
+        sys.exit(reproduce_elsewhere(found, manifest, version, root))
+    report_reproduction(session_findings(ctx, found, registry, version), version)
+
+
+def session_findings(ctx: click.Context, environment: Any, registry: Registry, version: ModelVersion) -> Any:
+    """The findings, with a session started only now."""
+    return reproduce(session(environment), environment, registry, version, ctx.obj)
+
+
+def report_reproduction(findings: Any, version: ModelVersion) -> None:
+    """Tells the findings as they come, and what they come to."""
+    differing = []
+    for finding in findings:
+        click.echo(f"{finding.part:<16} {'identical' if finding.identical else 'DIFFERS':<10} {finding.detail}")
+        if not finding.identical:
+            differing.append(finding.part)
+    made = [part for part in differing if part not in ("environment", "code")]
+    if made:
+        raise RefusedError(f"{version} was not made again: {', '.join(differing)} differ")
+    note = f" (although {' and '.join(differing)} differ)" if differing else ""
+    click.echo(f"identical: {version} was made again exactly{note}")
