@@ -29,8 +29,11 @@ def log_in(folder: Path) -> DeltaTable | None:
 
 def make_in(folder: Path, schema: StructType, properties: Mapping[str, str]) -> None:
     """Makes a table in a folder, if there is none."""
+    columns = Schema.from_json(schema.json())
+    # Tried again, it would become the second version of a table that another writer has made, and give it another id.
+    once = CommitProperties(max_commit_retries=0)
     try:
-        DeltaTable.create(folder, Schema.from_json(schema.json()), mode="ignore", configuration=dict(properties))
+        DeltaTable.create(folder, columns, mode="ignore", configuration=dict(properties), commit_properties=once)
     except CommitFailedError:
         # Another writer may have made it at the same time.
         if log_in(folder) is None:

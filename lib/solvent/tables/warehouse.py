@@ -101,8 +101,8 @@ class Warehouse:
         """
         if self.tables.path is None:
             return bool(self.spark.catalog.tableExists(self.location(table)))
-        if (folder := self.folder(table)) is not None:
-            return (folder / "_delta_log").is_dir()
+        if self.folder(table) is not None:
+            return self.log(table) is not None
         try:
             self.spark.sql(f"DESCRIBE DETAIL {self.name(table)}")
         except AnalysisException:
@@ -116,8 +116,8 @@ class Warehouse:
 
     def id_of(self, table: str) -> str | None:
         """The id that Delta gave a table when it was made; None where there is none."""
-        if (log := self.log(table)) is not None:
-            return str(log.metadata().id)
+        if self.folder(table) is not None:
+            return str(log.metadata().id) if (log := self.log(table)) is not None else None
         if not self.exists(table):
             return None
         try:
@@ -175,8 +175,8 @@ class Warehouse:
 
     def schema(self, table: str) -> StructType | None:
         """The columns of a table; None where there is none."""
-        if (log := self.log(table)) is not None:
-            return columns_in(log)
+        if self.folder(table) is not None:
+            return columns_in(log) if (log := self.log(table)) is not None else None
         return self.read(table).schema if self.exists(table) else None
 
     def read(self, table: str, version: int | None = None) -> DataFrame:
@@ -201,8 +201,8 @@ class Warehouse:
             table: Its name.
             equal: Columns and the values that rows have in them; all rows if none are given.
         """
-        if (log := self.log(table)) is not None:
-            return rows_of(log, Path(self.location(table)), equal)
+        if (folder := self.folder(table)) is not None:
+            return rows_of(log, folder, equal) if (log := self.log(table)) is not None else []
         if not self.exists(table):
             return []
         rows = self.read(table)
