@@ -20,7 +20,7 @@ from solvent.features import Feature
 from solvent.features.profile import Reference
 from solvent.investigation import investigations, judged_from, notify
 from solvent.investigation.cells import cell_sums, loss_of, splits_of
-from solvent.investigation.investigation import INVESTIGATIONS
+from solvent.investigation.investigation import INVESTIGATIONS, may_open
 from solvent.investigation.webhook import DELIVERIES, deliver
 
 HISTORY, SCORED, TURNS, ENDS = date(2024, 6, 10), date(2024, 7, 1), date(2024, 7, 13), date(2024, 8, 6)
@@ -76,8 +76,14 @@ def test_an_alarm_opens_one_investigation_that_says_what_since_when_and_where(li
     assert text.count('<tr class="example">') == 10
     assert "http" not in text.replace("http-equiv", "")
     run = living.run(ENDS)
-    run.monitor(baseline(run))
+    again = run.monitor(baseline(run))
     assert [one.id for one in investigations(run.warehouse, baseline(run))] == [opened.id]
+    # One at a time, and one for each alarm.
+    other = replace(opened, id="another alarm")
+    assert not may_open(again, [other])
+    assert not may_open(again, [replace(other, state="acknowledged")])
+    assert not may_open(again, [replace(opened, state="resolved")])
+    assert may_open(again, [replace(other, state="resolved")])
     assert run.warehouse.read(INVESTIGATIONS).where(f"id = '{opened.id}'").count() == 1
 
 
