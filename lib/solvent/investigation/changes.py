@@ -71,19 +71,17 @@ def changes(
         found += quarantined(warehouse, name, mine, known)
         found += volume(name, mine, known)
         seen = [row for row in health if row["source"] == name and row["hours_behind"] is not None]
-        found += hours_behind(name, seen, (span.since, span.change, as_of))
+        # Who looks again at the same as-of and sees the same has looked once.
+        looks = sorted({(row["as_of"], row["hours_behind"]) for row in seen})
+        found += hours_behind(name, looks, (span.since, span.change, as_of))
     return sorted(found, key=lambda one: not one.changed)
 
 
 def scored(warehouse: Warehouse, version: ModelVersion) -> list[Any]:
     """The batches of a model, with the day of their first prediction time, and that on which they ended."""
-    rows = sorted(warehouse.rows(SCORED), key=lambda row: row["sequence"])
+    rows = sorted(warehouse.rows(SCORED, model_digest=version.digest), key=lambda row: row["sequence"])
     edges = {"day": "since", "ended": "until"}
-    return [
-        {**row, **{name: f"{row[edge]:%Y-%m-%d}" for name, edge in edges.items()}}
-        for row in rows
-        if row["model_digest"] == version.digest
-    ]
+    return [{**row, **{name: f"{row[edge]:%Y-%m-%d}" for name, edge in edges.items()}} for row in rows]
 
 
 def code(batches: Sequence[Any], change: date) -> Change:
@@ -173,11 +171,11 @@ def volume(source: str, rows: Sequence[Any], known: int | None) -> list[Change]:
     return [Change("rows accepted a batch", source, told[0], told[1], apart(was, now))]
 
 
-def hours_behind(source: str, rows: Sequence[Any], bounds: tuple[date, date, date]) -> list[Change]:
+def hours_behind(source: str, looks: Sequence[tuple[date, float]], bounds: tuple[date, date, date]) -> list[Change]:
     """How far behind a source was when it was looked at, in the mean; nothing if it was not in either period."""
     since, change, as_of = bounds
-    before = [row["hours_behind"] for row in rows if since <= row["as_of"] < change]
-    after = [row["hours_behind"] for row in rows if change <= row["as_of"] <= as_of]
+    before = [hours for day, hours in looks if since <= day < change]
+    after = [hours for day, hours in looks if change <= day <= as_of]
     if not before or not after:
         return []
     was, now = (sum(some) / len(some) for some in (before, after))
