@@ -71,8 +71,7 @@ def standing_of(warehouse: Warehouse, champion: ModelVersion, trained: date, as_
 
 def tried(warehouse: Warehouse, champion: ModelVersion, as_of: date) -> list[date]:
     """The as-ofs before a date at which a champion was to be replaced."""
-    mine = (champion.name, champion.version)
-    rows = [row for row in warehouse.rows(RETRAININGS) if (row["model"], row["champion_version"]) == mine]
+    rows = warehouse.rows(RETRAININGS, model=champion.name, champion_version=champion.version)
     return [row["as_of"] for row in rows if row["as_of"] < as_of]
 
 

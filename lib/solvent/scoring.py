@@ -271,13 +271,13 @@ def note(warehouse: Warehouse, made: ScoreBatch, manifest: str, code: str) -> No
 
 def batches(warehouse: Warehouse, model_digest: str) -> list[ScoreBatch]:
     """The complete batches of a model, from the first."""
-    rows = sorted(warehouse.rows(BATCHES), key=lambda row: row["sequence"])
-    return [batch_from(row) for row in rows if row["model_digest"] == model_digest]
+    rows = warehouse.rows(BATCHES, model_digest=model_digest)
+    return [batch_from(row) for row in sorted(rows, key=lambda row: row["sequence"])]
 
 
 def find_batch(warehouse: Warehouse, name: str) -> ScoreBatch | None:
     """A complete batch, if there is one of that name."""
-    return next((batch_from(row) for row in warehouse.rows(BATCHES) if row["batch"] == name), None)
+    return next((batch_from(row) for row in warehouse.rows(BATCHES, batch=name)), None)
 
 
 def batch_from(row: Mapping[str, Any]) -> ScoreBatch:

@@ -112,7 +112,7 @@ def trained_versions(settings: Settings) -> list[Trained]:
         IntegrityError: If a manifest was changed.
     """
     name = settings.project.project
-    rows = [row for row in settings.warehouse.rows(MANIFESTS) if row["model"] == name]
+    rows = settings.warehouse.rows(MANIFESTS, model=name)
     return [
         Trained(
             name,

@@ -364,8 +364,7 @@ def note(
 def find_build(warehouse: Warehouse, name: str) -> FeatureBuild | None:
     """A complete build, if there is one of that name."""
     names = FeatureBuild.__dataclass_fields__
-    found = (row for row in warehouse.rows(BUILDS) if row["build"] == name)
-    return next((FeatureBuild(*(row[one] for one in names)) for row in found), None)
+    return next((FeatureBuild(*(row[one] for one in names)) for row in warehouse.rows(BUILDS, build=name)), None)
 
 
 def read_build(warehouse: Warehouse, built: FeatureBuild) -> DataFrame:

@@ -96,9 +96,7 @@ def investigation_id(model_digest: str, alarm: date) -> str:
 
 def investigations(warehouse: Warehouse, version: ModelVersion | None = None) -> list[Investigation]:
     """The investigations of a model version, or of all, from the first opened; its state is in each."""
-    rows = warehouse.rows(INVESTIGATIONS)
-    if version is not None:
-        rows = [row for row in rows if row["model_digest"] == version.digest]
+    rows = warehouse.rows(INVESTIGATIONS, **({} if version is None else {"model_digest": version.digest}))
     opened: dict[str, Any] = {}
     last: dict[str, Any] = {}
     # Of two events at the same time the resolution, which is last in the alphabet, counts.

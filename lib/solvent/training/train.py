@@ -232,7 +232,7 @@ def parent(registry: Registry, name: str) -> str | None:
 def note(warehouse: Warehouse, version: ModelVersion, manifest: Manifest) -> None:
     """Enters a manifest into the Delta table; once, however often it is called."""
     warehouse.create(MANIFESTS, MANIFEST_COLUMNS)
-    if any((row["model"], row["version"]) == (version.name, version.version) for row in warehouse.rows(MANIFESTS)):
+    if warehouse.rows(MANIFESTS, model=version.name, version=version.version):
         return
     as_of = date.fromisoformat(manifest["as_of"])
     row = (
