@@ -15,7 +15,7 @@ from solvent.options import listen
 
 # The modules of solvent.commands, and the commands that each has. One is imported when it is needed: what trains takes a second or two
 # to import, which `solvent plan` does without.
-COMMANDS = {
+MODULES = {
     "new": ("new",),
     "check": ("check",),
     "make": ("ingest", "build-features", "train", "evaluate", "release", "report", "pipeline"),
@@ -25,6 +25,7 @@ COMMANDS = {
     "plan": ("plan",),
     "deploy": ("deploy", "deploy-here", "observe", "install-hook"),
 }
+MODULE_OF = {name: module for module, names in MODULES.items() for name in names}
 
 
 class Commands(click.Group):
@@ -32,17 +33,15 @@ class Commands(click.Group):
 
     def list_commands(self, _: click.Context) -> list[str]:
         """All names, in the order of a model's life."""
-        return [name for names in COMMANDS.values() for name in names]
+        return list(MODULE_OF)
 
     def get_command(self, _: click.Context, name: str) -> click.Command | None:
         """The command of a name."""
-        for module, names in COMMANDS.items():
-            if name in names:
-                found: click.Command = getattr(
-                    import_module(f"solvent.commands.{module}"), f"{name.replace('-', '_')}_command"
-                )
-                return found
-        return None
+        if name not in MODULE_OF:
+            return None
+        module = import_module(f"solvent.commands.{MODULE_OF[name]}")
+        found: click.Command = getattr(module, f"{name.replace('-', '_')}_command")
+        return found
 
     def invoke(self, ctx: click.Context) -> Any:
         """Runs a subcommand; a user's error ends with its exit code."""

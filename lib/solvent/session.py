@@ -73,14 +73,14 @@ def made(environment: Environment) -> SparkSession:
     if databricks_runtime() is not None:
         # The platform has made one, with a Delta of its own, and refuses most settings.
         return SparkSession.builder.getOrCreate()
+    settings: dict[str, object] = {**FILE_SETTINGS, **RESULT_SETTINGS, **environment.spark.settings}
     if environment.spark.remote is not None:
-        builder = SparkSession.builder.remote(environment.spark.remote)
-        spark = configured(builder, {**FILE_SETTINGS, **RESULT_SETTINGS, **environment.spark.settings}).getOrCreate()
+        spark = configured(SparkSession.builder.remote(environment.spark.remote), settings).getOrCreate()
         # Models that are left when Python ends would wait for a server that is no longer heard.
         atexit.register(spark.stop)
         return spark
     builder, master = SparkSession.builder.appName("solvent"), environment.spark.master
-    settings: dict[str, object] = {**DELTA, **FILE_SETTINGS, **RESULT_SETTINGS, **environment.spark.settings}
+    settings = {**DELTA, **settings}
     if master is not None:
         builder = builder.master(master)
     jars = [jar for folder in environment.spark.jars for jar in jars_in(Path(folder))]

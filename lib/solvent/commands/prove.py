@@ -36,12 +36,7 @@ def reproduce_command(
             f"{version} was made by the code of commit {str(manifest['commit']['hash'])[:12]}: checking it out beside this one"
         )
         sys.exit(reproduce_elsewhere(found, manifest, version, root))
-    report_reproduction(session_findings(ctx, found, registry, version), version)
-
-
-def session_findings(ctx: click.Context, environment: Any, registry: Registry, version: ModelVersion) -> Any:
-    """The findings, with a session started only now."""
-    return reproduce(session(environment), environment, registry, version, ctx.obj)
+    report_reproduction(reproduce(session(found), found, registry, version, root), version)
 
 
 def report_reproduction(findings: Any, version: ModelVersion) -> None:

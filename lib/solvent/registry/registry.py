@@ -23,13 +23,14 @@ from solvent.config.environment import MLflow
 from solvent.errors import IntegrityError, RegistryError
 from solvent.identity import Manifest, model_digest, parse_manifest
 from solvent.registry import storage
-from solvent.registry.version import MANIFEST_FILE, ModelVersion, without_password
+from solvent.registry.version import ModelVersion, without_password
 
 # Tags of runs and versions. Unity Catalog refuses a dot in the name of a tag (https://github.com/mlflow/recipes-examples/issues/58).
 TRAINING, MODEL, MANIFEST = "solvent_training", "solvent_model_digest", "solvent_manifest_digest"
 ABSENT = ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND")
 THERE = ("RESOURCE_ALREADY_EXISTS", "ALREADY_EXISTS")
 PAGE = 1_000
+MANIFEST_FILE = "manifest.json"
 # What MLflow takes from the environment, unless somebody set it. Its own patience with a server lasts many minutes; here a request is tried
 # for half a minute where nothing answers, which outlasts a restart, and for three minutes at most where a server hangs.
 SETTINGS = {

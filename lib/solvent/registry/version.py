@@ -6,7 +6,6 @@ import re
 from dataclasses import dataclass
 
 CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous_champion"
-MANIFEST_FILE = "manifest.json"
 
 
 @dataclass(frozen=True)
