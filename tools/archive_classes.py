@@ -48,7 +48,7 @@ def main() -> None:
         version, _ = run.train()
         run.evaluate(version)
         run.spark.stop()
-        java = SparkContext._gateway.proc  # type: ignore[union-attr]
+        java = SparkContext._gateway.proc  # type: ignore[union-attr]  # noqa: SLF001 (nothing public tells the process)
         # Java ends when it is heard no more.
         java.stdin.close()
         java.wait()

@@ -12,7 +12,7 @@ from typing import Any
 
 import mlflow
 from mlflow.entities import RunStatus
-from mlflow.entities.model_registry.model_version_search import ModelVersionSearch
+from mlflow.entities.model_registry import ModelVersionSearch
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
 from pyspark.ml import PipelineModel

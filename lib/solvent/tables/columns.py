@@ -1,10 +1,12 @@
-"""Declared columns as Spark's types. Spark itself would have to run to be asked."""
+"""Declared columns as Spark's and Arrow's types. Spark itself would have to run to be asked."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
 
+import pyarrow as pa
+from deltalake import Schema
 from pyspark.sql import types as t
 from sqlglot import exp
 
@@ -28,6 +30,11 @@ PLAIN = {
 def schema_of(columns: Sequence[Column]) -> t.StructType:
     """The columns as a schema."""
     return t.StructType([t.StructField(one.name, type_of(one.type), one.nullable) for one in columns])
+
+
+def arrow_schema(schema: t.StructType) -> pa.Schema:
+    """The same columns as Delta has them in Arrow, where times are in UTC."""
+    return pa.schema(Schema.from_json(schema.json()).to_arrow())
 
 
 @cache

@@ -14,14 +14,13 @@ from deltalake import DeltaTable
 from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import StructType
 
 from solvent.config.environment import NAME, Tables
 from solvent.config.expressions import Column
 from solvent.errors import TableError
 from solvent.session import SPARK_ERRORS, cause
-from solvent.tables.columns import schema_of
+from solvent.tables.columns import arrow_schema, schema_of
 from solvent.tables.folder import append_to, columns_in, commits_in, log_in, make_in, rows_of
 
 # A version can be read only while its log entry and its files are kept: ten years, where Delta's default is a month.
@@ -247,7 +246,7 @@ class Warehouse:
         schema = schema_of(columns)
         named = [dict(zip(schema.fieldNames(), row, strict=True)) for row in rows]
         # Spark gets Arrow too, as rows of Python start a worker of Python, which takes longer than all else of an append.
-        few = pa.Table.from_pylist(named, to_arrow_schema(schema, timezone="UTC"))
+        few = pa.Table.from_pylist(named, arrow_schema(schema))
         if (log := self.log(table)) is None:
             self.append(table, self.spark.createDataFrame(few, schema).coalesce(1), batch, turn)
         else:
