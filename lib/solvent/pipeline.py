@@ -46,7 +46,7 @@ from solvent.investigation import (
 )
 from solvent.monitoring import Monitored, append_model_health, monitor, reference_measured
 from solvent.registry import CHALLENGER, CHAMPION, ModelVersion, Registry
-from solvent.release import Compared, Decision, GateResult, decisions, judge, release
+from solvent.release import Compared, Decision, GateResult, champion_of, decisions, find_version, judge, release
 from solvent.report import ModelPage, investigation_page, model_page
 from solvent.retraining import Retraining, record, standing_of, triggers
 from solvent.scoring import Interval, ScoreBatch, batches, described_of, predictions_table, score, scored_by, skew_of
@@ -102,6 +102,18 @@ class Run:
     def registry(self) -> Registry:
         """The project's models."""
         return self.settings.registry
+
+    def find(self, which: str) -> ModelVersion:
+        """A version of the project's model by its number or by an alias.
+
+        Raises:
+            RegistryError: If there is none, naming those there are.
+        """
+        return find_version(self.warehouse, self.registry, self.project.project, which)
+
+    def champion(self) -> ModelVersion | None:
+        """The champion of the project that was decided on, if there is one."""
+        return champion_of(self.warehouse, self.registry, self.project.project)
 
     @cached_property
     def code(self) -> str:
@@ -265,7 +277,7 @@ class Run:
 
     def rival_of(self, version: ModelVersion, looking_back: bool) -> ModelVersion | None:
         """The champion that a version stands against: the present one; for the champion itself the one before."""
-        champion = self.registry.by_alias(version.name, CHAMPION)
+        champion = self.champion()
         if not looking_back and champion is not None and champion.version != version.version:
             return champion
         decided = [
@@ -495,7 +507,7 @@ class Run:
             RefusedError: If the working tree differs from its commit, before anything is made.
         """
         self.require_releasable()
-        champion = self.registry.by_alias(self.project.project, CHAMPION)
+        champion = self.champion()
         with self.step("retrain") as say:
             why = self.why_retrain(champion, because)
             say("; ".join(why) if why else f"nothing to do: no trigger of the policy holds for {champion}")

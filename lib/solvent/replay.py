@@ -27,7 +27,6 @@ from solvent.monitoring.findings import append_once
 from solvent.monitoring.labels import MATURED, with_labels
 from solvent.monitoring.monitor import labels_of
 from solvent.pipeline import Run, write_page
-from solvent.registry import CHAMPION
 from solvent.report.replay import Mark, ReplayPage, Versus, Way, replay_page
 from solvent.session import kept
 from solvent.settings import Settings
@@ -153,7 +152,7 @@ def played_step(run: Run, environment: str, before: Step | None, compare: bool) 
         deviating = said(run.monitor(version))
         moments[2] = time.monotonic()
     made = run.retrain(environment)
-    champion = run.registry.by_alias(name, CHAMPION)
+    champion = run.champion()
     if champion is None:
         raise RefusedError(f"{name}: the first model was refused: {made.reason if made else 'there is none'}")
     monthly = before.monthly_after if before is not None else champion.version

@@ -13,7 +13,7 @@ from solvent.evaluation.table import EVALUATIONS
 from solvent.identity import Manifest
 from solvent.options import settings_of, where
 from solvent.registry import ModelVersion
-from solvent.release import decisions, promote, rollback
+from solvent.release import decisions, find_version, promote, rollback
 
 
 @click.command("promote")
@@ -24,8 +24,8 @@ from solvent.release import decisions, promote, rollback
 def promote_command(ctx: click.Context, project: str, environment: str, which: str, reason: str) -> None:
     """Make a version champion by hand, past the gates."""
     settings = settings_of(ctx, project, environment)
-    registry = settings.registry
-    decided = promote(settings.warehouse, registry, registry.find(project, which), reason)
+    warehouse, registry = settings.warehouse, settings.registry
+    decided = promote(warehouse, registry, find_version(warehouse, registry, project, which), reason)
     click.echo(f"{project} version {decided.to_version} is champion; before it was {decided.from_version}")
 
 
@@ -67,13 +67,13 @@ def history_command(ctx: click.Context, project: str, environment: str) -> None:
 def diff_command(ctx: click.Context, project: str, environment: str, before: str, after: str) -> None:
     """Say everything that differs between two versions: configuration, code, data, environment, metrics."""
     settings = settings_of(ctx, project, environment)
-    registry = settings.registry
-    versions = [registry.find(project, which) for which in (before, after)]
+    warehouse, registry = settings.warehouse, settings.registry
+    versions = [find_version(warehouse, registry, project, which) for which in (before, after)]
     was, now = (registry.manifest(one) for one in versions)
     click.echo(f"{versions[0]} -> {versions[1]}")
     for name, values in told(versions, was, now).items():
         click.echo(f"  {'=' if values[0] == values[1] else '~'} {name}: {values[0]} -> {values[1]}")
-    rows = settings.warehouse.rows(EVALUATIONS)
+    rows = warehouse.rows(EVALUATIONS)
     metrics = [measured(rows, version, manifest) for version, manifest in zip(versions, (was, now), strict=True)]
     for line in [*differences_text(between(was, now)), *metrics_text(*metrics)]:
         click.echo(line)

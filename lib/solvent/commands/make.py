@@ -59,7 +59,7 @@ def train_command(ctx: click.Context, project: str, environment: str, as_of: dat
 def evaluate_command(ctx: click.Context, project: str, environment: str, which: str, force: bool) -> None:
     """Evaluate a version, its rival and the baseline on its holdout."""
     run = run_of(settings_of(ctx, project, environment), force=force)
-    run.evaluate(run.registry.find(project, which))
+    run.evaluate(run.find(which))
     click.echo(f"table: {run.warehouse.location('evaluations')}")
 
 
@@ -70,7 +70,7 @@ def evaluate_command(ctx: click.Context, project: str, environment: str, which: 
 def release_command(ctx: click.Context, project: str, environment: str, which: str) -> None:
     """Apply the gates to a version; if it passes, it becomes champion. Exit code 3 if not."""
     run = run_of(settings_of(ctx, project, environment))
-    decided = run.release(run.evaluate(run.registry.find(project, which)))
+    decided = run.release(run.evaluate(run.find(which)))
     if not decided.passed:
         raise RefusedError(f"{project} version {decided.to_version}: {decided.reason}")
 
@@ -82,7 +82,7 @@ def release_command(ctx: click.Context, project: str, environment: str, which: s
 def report_command(ctx: click.Context, project: str, environment: str, which: str) -> None:
     """Write the HTML page of a version."""
     run = run_of(settings_of(ctx, project, environment))
-    run.report(run.evaluate(run.registry.find(project, which), looking_back=True), environment)
+    run.report(run.evaluate(run.find(which), looking_back=True), environment)
 
 
 @click.command("pipeline")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,10 @@ from solvent.config.environment import load_environment
 from solvent.errors import RefusedError
 from solvent.options import model_option, where
 from solvent.registry import CHAMPION, ModelVersion, Registry
+from solvent.release import find_version
 from solvent.reproduction import present_code, reproduce, reproduce_elsewhere
 from solvent.session import session
+from solvent.tables.warehouse import Warehouse
 
 
 @click.command("reproduce")
@@ -29,7 +32,8 @@ def reproduce_command(
     root: Path = ctx.obj
     found = load_environment(environment, root)
     registry = Registry(found.mlflow, project)
-    version = registry.find(f"{project}_baseline" if baseline else project, which)
+    warehouse = Warehouse(partial(session, found), found.tables, project)
+    version = find_version(warehouse, registry, f"{project}_baseline" if baseline else project, which)
     manifest = registry.manifest(version)
     if not here and present_code(manifest) != manifest["code"]:
         click.echo(

@@ -37,7 +37,7 @@ def score_command(
     if since >= until:
         raise ConfigurationError(f"--since {since:%Y-%m-%d} is not before --until {until:%Y-%m-%d}")
     run = run_of(settings_of(ctx, project, environment))
-    version = run.registry.find(project, which)
+    version = run.find(which)
     batch = run.score(version, since.replace(tzinfo=UTC), until.replace(tzinfo=UTC))
     if check_skew:
         run.skew(version)
@@ -52,7 +52,7 @@ def score_command(
 def monitor_command(ctx: click.Context, project: str, environment: str, which: str, as_of: date) -> None:
     """Measure predictions whose labels have matured, and tell whether the model deviates."""
     run = run_of(settings_of(ctx, project, environment), as_of)
-    found = run.monitor(run.registry.find(project, which))
+    found = run.monitor(run.find(which))
     for day in found.coverage[-3:]:
         click.echo(
             f"  {day.window}: {day.predictions:,} predictions = {day.matured:,} with a label + {day.never:,} that never get one + "

@@ -22,7 +22,7 @@ from solvent.deployment.plan import TRAIN, Plan
 from solvent.errors import EvaluationError, RefusedError
 from solvent.identity.worktree import code_of
 from solvent.pipeline import Run
-from solvent.registry import CHAMPION, ModelVersion
+from solvent.registry import ModelVersion
 from solvent.release import Decision, GateResult
 from solvent.settings import Settings
 
@@ -70,7 +70,7 @@ class Deployment:
         _ = self.run.commit
         self.test()
         version = self.train()
-        champion = self.run.registry.by_alias(version.name, CHAMPION)
+        champion = self.run.champion()
         if champion is not None and champion.version == version.version:
             return None
         with self.step(EVALUATED) as detail:

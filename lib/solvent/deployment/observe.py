@@ -20,7 +20,7 @@ from solvent.monitoring.deviation import Finding, Stream, Verdict, aligned, expe
 from solvent.monitoring.labels import MATURED, with_labels
 from solvent.monitoring.monitor import labels_of
 from solvent.pipeline import Run
-from solvent.registry import CHAMPION, ModelVersion
+from solvent.registry import ModelVersion
 from solvent.release import Decision, decisions, rollback
 from solvent.scoring import batches
 
@@ -44,7 +44,7 @@ class Release:
 
 def on_probation(run: Run) -> Release | None:
     """The champion, if it replaced another one and that is not settled."""
-    champion = run.registry.by_alias(run.project.project, CHAMPION)
+    champion = run.champion()
     made = [one for one in decisions(run.warehouse) if one.passed]
     if champion is None or not made or made[-1].kind == "rollback" or made[-1].from_version is None:
         return None

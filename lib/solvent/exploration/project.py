@@ -62,5 +62,5 @@ def find_version(run: Run, which: str) -> ModelVersion:
         RegistryError: If there is none.
     """
     if which == BASELINE:
-        return run.baseline_of(run.registry.find(run.project.project, CHAMPION))
-    return run.registry.find(run.project.project, which)
+        return run.baseline_of(run.find(CHAMPION))
+    return run.find(which)

@@ -2,7 +2,9 @@
 
 from solvent.release.decide import (
     Decision,
+    champion_of,
     decisions,
+    find_version,
     promote,
     release,
     rollback,
@@ -15,7 +17,9 @@ __all__ = [
     "Compared",
     "Decision",
     "GateResult",
+    "champion_of",
     "decisions",
+    "find_version",
     "judge",
     "promote",
     "release",

@@ -10,8 +10,8 @@ decision, by whichever client, goes these steps:
 4. Settle again, until the aliases are found to be what the table says. A slow client that moved an alias after a faster one had decided
    once more finds that decision when it reads again, and moves the alias to where it belongs.
 
-A client killed before 3 leaves nothing. One killed, or cut off from the registry, after 3 leaves a decision that is made; the next to
-decide settles it, whoever that is. An alias moved by other means is put back then.
+A client killed before 3 leaves nothing. One killed, or cut off from the registry, after 3 leaves a decision that is made; whoever asks next
+for the champion settles it, to decide or to use it. An alias moved by other means is put back then.
 """
 
 from __future__ import annotations
@@ -215,6 +215,22 @@ def rollback(
     decided = Decision("rollback", name, champion.version, before.version, True, reason)
     carry_out(warehouse, registry, before, decided, history)
     return decided
+
+
+def champion_of(warehouse: Warehouse, registry: Registry, name: str) -> ModelVersion | None:
+    """The champion that was decided on, to which the aliases point from now on; None if there is none."""
+    return settled(warehouse, registry, name)[1]
+
+
+def find_version(warehouse: Warehouse, registry: Registry, name: str, which: str) -> ModelVersion:
+    """A version by its number or by an alias, which points to what was decided from now on.
+
+    Raises:
+        RegistryError: If there is none, naming those there are.
+    """
+    if which in (CHAMPION, PREVIOUS):
+        settled(warehouse, registry, name)
+    return registry.find(name, which)
 
 
 def require_clean(registry: Registry, version: ModelVersion) -> None:
