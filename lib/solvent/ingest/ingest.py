@@ -24,7 +24,8 @@ from solvent.config.expressions import Column
 from solvent.config.model import Project, Source
 from solvent.errors import IngestError
 from solvent.ingest.landing import LandingFile, check_heads, landing_files, listing
-from solvent.ingest.rows import judged, raw_rows, sorted_out, within_reach
+from solvent.ingest.reading import raw_rows
+from solvent.ingest.rows import judged, sorted_out, within_reach
 from solvent.session import SPARK_ERRORS, at_once, kept
 from solvent.tables.digest import Content, contents_of
 from solvent.tables.sources import BATCH, BATCH_COLUMNS, BATCHES, FILE, QUARANTINE, source_table

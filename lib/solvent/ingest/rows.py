@@ -1,52 +1,21 @@
-"""Rows of landing files as text, judged against their source's declaration, and each row's fate."""
+"""Records of landing files, judged against their source's declaration, and each row's fate."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 from pyspark.sql.types import BinaryType
 
 from solvent.config.model import Source
-from solvent.ingest.landing import LandingFile
+from solvent.ingest.reading import CORRUPT
 from solvent.tables.digest import row_hash
 from solvent.tables.sources import FILE
-from solvent.tables.warehouse import Warehouse
-
-CORRUPT = "_corrupt"
-
-
-def raw_rows(warehouse: Warehouse, source: Source, folder: str, files: Sequence[LandingFile]) -> DataFrame:
-    """The rows of files as text: every column STRING, _raw STRING, _corrupt STRING, _file STRING."""
-    schema = ", ".join(f"`{column.name}` STRING" for column in source.columns)
-    reader = warehouse.spark.read.format(source.landing.format).schema(f"{schema}, {CORRUPT} STRING")
-    for key, value in source.landing.options.items():
-        reader = reader.option(key, str(value).lower() if isinstance(value, bool) else str(value))
-    # A wrong header was refused before; columns are by position.
-    reader = (
-        reader.option("mode", "PERMISSIVE").option("columnNameOfCorruptRecord", CORRUPT).option("enforceSchema", True)
-    )
-    rows = reader.load([f"{folder}/{file.file}" for file in files])
-    name = F.regexp_replace(F.col("_metadata.file_path"), "^.*" + regex_quoted(f"{folder.split('://', 1)[-1]}/"), "")
-    texts = [F.col(f"`{column.name}`") for column in source.columns]
-    values = F.to_csv(F.struct(*texts)) if source.landing.format == "csv" else F.to_json(F.struct(*texts))
-    return rows.select(
-        *texts, CORRUPT, F.coalesce(F.col(CORRUPT), values).alias("_raw"), F.url_decode(name).alias(FILE)
-    )
-
-
-def regex_quoted(text: str) -> str:
-    """A text that matches itself."""
-    return r"\Q" + text + r"\E"
 
 
 def judged(raw: DataFrame, source: Source) -> DataFrame:
     """Rows by their declared types, with the reason why a row cannot be accepted, or null."""
     typed = {column.name: F.expr(f"try_cast(`{column.name}` AS {column.type})") for column in source.columns}
-    reasons: list[Column] = [
-        F.when(F.col(CORRUPT).isNotNull(), F.lit("does not parse: another number of values than columns"))
-    ]
+    reasons: list[Column] = [F.col(CORRUPT)]
     for column in source.columns:
         text, value = F.col(f"`{column.name}`"), typed[column.name]
         bad = text.isNotNull() & value.isNull()
