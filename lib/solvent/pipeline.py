@@ -20,7 +20,7 @@ from pyspark.sql import functions as F
 
 from solvent.config.base import digest_of
 from solvent.config.estimator import Estimator
-from solvent.config.model import Project
+from solvent.config.model import Intervals, Project
 from solvent.errors import EvaluationError, RefusedError, RegistryError
 from solvent.evaluation import ALL, DaySums, Evaluation, day_sums
 from solvent.features.table import (
@@ -46,7 +46,18 @@ from solvent.investigation import (
 )
 from solvent.monitoring import Monitored, append_model_health, monitor, reference_measured
 from solvent.registry import CHALLENGER, CHAMPION, ModelVersion, Registry
-from solvent.release import Compared, Decision, GateResult, champion_of, decisions, find_version, judge, release
+from solvent.release import (
+    SHARED,
+    Compared,
+    Decision,
+    GateResult,
+    Shared,
+    champion_of,
+    decisions,
+    find_version,
+    judge,
+    release,
+)
 from solvent.report import ModelPage, investigation_page, model_page
 from solvent.retraining import Retraining, record, standing_of, triggers
 from solvent.scoring import Interval, ScoreBatch, batches, described_of, predictions_table, score, scored_by, skew_of
@@ -54,7 +65,19 @@ from solvent.session import at_once, session
 from solvent.settings import Settings
 from solvent.tables.sources import Pin, source_pins
 from solvent.tables.warehouse import Warehouse
-from solvent.training import Inputs, Training, evaluation_of, learned_by, predict, train, written
+from solvent.training import (
+    Inputs,
+    Training,
+    estimator_of,
+    evaluation_of,
+    in_words,
+    learned_by,
+    predict,
+    train,
+    unseen,
+    windows_of,
+    written,
+)
 
 BASELINE = "baseline"
 
@@ -177,10 +200,17 @@ class Run:
 
     def training(self, name: str, estimator: Estimator) -> Training:
         """The training of a model on this run's features."""
-        return self.training_on(name, estimator, self.build, self.pins, self.as_of)
+        windows = self.project.windows.at(self.as_of)
+        return self.training_on(name, estimator, self.build, self.pins, self.as_of, windows)
 
     def training_on(
-        self, name: str, estimator: Estimator, build: FeatureBuild, pins: Sequence[Pin], as_of: date
+        self,
+        name: str,
+        estimator: Estimator,
+        build: FeatureBuild,
+        pins: Sequence[Pin],
+        as_of: date,
+        windows: Intervals,
     ) -> Training:
         """The training of a model on any features."""
         types = {feature.name: feature.type for feature in declared(self.settings.groups)}
@@ -194,6 +224,7 @@ class Run:
             build=build.document(),
             pins=pins,
             as_of=as_of,
+            windows=windows,
             code=self.code,
             functions=self.functions,
             commit=self.commit,
@@ -226,15 +257,24 @@ class Run:
         )
 
     def trained_before(self, version: ModelVersion) -> Training:
-        """The training of a registered version, with the features it was trained on."""
+        """The training of a registered version, by its manifest, with the features it was trained on."""
         manifest = self.registry.manifest(version)
         return self.training_on(
             version.name,
-            self.project.model,
+            estimator_of(manifest),
             FeatureBuild(**manifest["features"]),
             tuple(Pin(**pin) for pin in manifest["pins"]),
             date.fromisoformat(manifest["as_of"]),
+            windows_of(manifest),
         )
+
+    def shared_holdout(self, version: ModelVersion, rival: ModelVersion) -> Training:
+        """The training of a version, of whose holdout only rows count that another model has not learned from either.
+
+        Raises:
+            EvaluationError: If there are too few.
+        """
+        return unseen(self.trained_before(version), rival, self.registry.manifest(rival))
 
     def evaluate(self, version: ModelVersion, looking_back: bool = False) -> Review:
         """Challenger, champion and baseline on the holdout of a version.
@@ -243,35 +283,51 @@ class Run:
             version: The challenger.
             looking_back: Take the champion of the time at which the version was released, if it was.
         """
-        training = self.trained_before(version)
+        made: list[bool] = []
+
+        def measured(training: Training, one: ModelVersion) -> Evaluation:
+            found, new = evaluation_of(self.warehouse, self.registry, training, one, self.force)
+            made.append(new)
+            return found
+
         with self.step("evaluate") as say:
-            found, made = evaluation_of(self.warehouse, self.registry, training, version, self.force)
-            said = [headline(f"{version}", found, self.project)]
-            baseline = self.baseline_of(version)
-            beside, also = evaluation_of(self.warehouse, self.registry, training, baseline, self.force)
-            said.append(headline("baseline", beside, self.project))
+            training, baseline = self.trained_before(version), self.baseline_of(version)
+            compared = Compared(measured(training, version), None, measured(training, baseline))
+            say(f"on {in_words(training)} {headline(f'{version}', compared.challenger, self.project)}")
+            say(headline("baseline", compared.baseline, self.project))
             rival = self.rival_of(version, looking_back)
-            against: Evaluation | str | None = None
             if rival is not None:
                 try:
-                    against, more = evaluation_of(self.warehouse, self.registry, training, rival, self.force)
-                    made = made or more
-                    said.append(headline(f"champion (version {rival.version})", against, self.project))
+                    shared = self.shared_holdout(version, rival)
+                    against = measured(shared, rival)
+                    compared = replace(compared, champion=against)
+                    if shared.measured_from is not None:
+                        beside = Shared(measured(shared, version), in_words(shared))
+                        compared = replace(compared, shared=beside)
+                        say(f"on {beside.rows} only, as the champion has learned from what is before")
+                        say(headline(f"{version}", beside.evaluation, self.project))
+                    say(headline(f"champion (version {rival.version})", against, self.project))
                 except EvaluationError as error:
-                    against = str(error)
-                    said.append(f"champion cannot be evaluated: {error}")
-            say(", ".join(said) + ("" if made or also else "; all there already"))
-        return Review(version, baseline, rival, Compared(found, against, beside))
+                    compared = replace(compared, champion=str(error))
+                    say(f"champion cannot be evaluated: {error}")
+            if not any(made):
+                say("all there already")
+        return Review(version, baseline, rival, compared)
 
     def baseline_of(self, version: ModelVersion) -> ModelVersion:
-        """The latest baseline that was trained on the same features as a version.
+        """The latest baseline that was trained on the same rows as a version.
 
         Raises:
             RegistryError: If there is none.
         """
-        features = self.registry.manifest(version)["features"]["digest"]
+
+        def rows(one: ModelVersion) -> tuple[object, ...]:
+            manifest = self.registry.manifest(one)
+            return manifest["features"]["digest"], manifest["as_of"], windows_of(manifest)
+
+        mine = rows(version)
         for baseline in reversed(self.registry.versions(self.baseline_name)):
-            if self.registry.manifest(baseline)["features"]["digest"] == features:
+            if rows(baseline) == mine:
                 return baseline
         raise RegistryError(f"{version}: no baseline was trained on its features; run `solvent train`")
 
@@ -296,23 +352,29 @@ class Run:
 
     def days_compared(self, review: Review) -> dict[str, DaySums]:
         """What gates with a confidence compare: the models' sums per day, by role, on the holdout of the challenger."""
-        models = {BASELINE: review.baseline}
-        if review.champion is not None and isinstance(review.compared.champion, Evaluation):
-            models[CHAMPION] = review.champion
         rivals = {gate.rival for gate in self.project.gates if gate.confidence is not None}
-        models = {role: version for role, version in models.items() if role in rivals}
-        if not models:
+        training = self.trained_before(review.version)
+        scored: dict[str, tuple[Training, ModelVersion]] = {}
+        if BASELINE in rivals:
+            scored[BASELINE] = training, review.baseline
+        if CHAMPION in rivals and review.champion is not None and isinstance(review.compared.champion, Evaluation):
+            shared = self.shared_holdout(review.version, review.champion)
+            scored[CHAMPION] = shared, review.champion
+            scored[CHALLENGER if shared.measured_from is None else SHARED] = shared, review.version
+        if BASELINE in scored:
+            scored[CHALLENGER] = training, review.version
+        if not scored:
             return {}
-        models[CHALLENGER] = review.version
         measures = self.project.evaluation
 
-        def sums(version: ModelVersion) -> DaySums:
-            scored = self.holdout_of(review.version, version)
-            return day_sums(scored, kind=self.project.model.kind, slices=measures.slices, threshold=measures.threshold)
+        def sums(of: tuple[Training, ModelVersion]) -> DaySums:
+            rows, kind = self.scored_on(*of), training.estimator.kind
+            return day_sums(rows, kind=kind, slices=measures.slices, threshold=measures.threshold)
 
         with self.step("compare") as say:
-            found = dict(zip(models, at_once(sums, list(models.values())), strict=True))
-            say(f"{', '.join(models)} on {len(found[CHALLENGER].parts[ALL, ALL].days)} days")
+            found = dict(zip(scored, at_once(sums, list(scored.values())), strict=True))
+            for role in rivals & {*scored}:
+                say(f"challenger with {role} on {len(found[str(role)].parts[ALL, ALL].days)} days")
         return found
 
     def release(self, review: Review, more: Sequence[GateResult] = (), force: bool = False) -> Decision:
@@ -354,17 +416,18 @@ class Run:
     def page(self, review: Review, environment: str) -> ModelPage:
         """What the page of a version tells."""
         version, compared = review.version, review.compared
-        evaluations = {"challenger": compared.challenger, "baseline": compared.baseline}
-        names = {"challenger": f"this model (version {version.version})", "baseline": "baseline"}
+        evaluations = {CHALLENGER: compared.challenger, BASELINE: compared.baseline}
+        names = {CHALLENGER: f"this model (version {version.version})", BASELINE: "baseline"}
         absent = compared.champion if isinstance(compared.champion, str) else "There was no champion to compare with."
         if isinstance(compared.champion, Evaluation) and review.champion is not None:
             absent = ""
-            evaluations["champion"] = compared.champion
-            names = {
-                "challenger": names["challenger"],
-                "champion": f"champion (version {review.champion.version})",
-                **names,
-            }
+            evaluations[CHAMPION] = compared.champion
+            names = {CHALLENGER: names[CHALLENGER], CHAMPION: f"champion (version {review.champion.version})", **names}
+            if compared.shared is not None:
+                evaluations[SHARED] = compared.shared.evaluation
+                names[CHAMPION] += f", {compared.shared.rows} only"
+                names[SHARED] = f"this model, {compared.shared.rows} only"
+                absent = "The champion has learned from rows of the days before, so that both are measured on the days after them, too."
         made = [
             one for one in decisions(self.warehouse) if one.to_version == version.version and one.kind != "rollback"
         ]
@@ -377,6 +440,7 @@ class Run:
             manifest=self.registry.manifest(version),
             evaluations=evaluations,
             names=names,
+            rows=in_words(self.trained_before(version)),
             absent=absent,
             metrics=self.project.evaluation.metrics,
             threshold=self.project.evaluation.threshold,
@@ -435,14 +499,17 @@ class Run:
         scored = batches(self.warehouse, version.digest)
         if not scored:
             raise RefusedError(f"{version} has scored nothing; run `solvent score` first")
+        manifest = self.registry.manifest(version)
         mine = F.col("model_digest") == version.digest
+        # What it has learned from, and was asked to score nevertheless, tells nothing of how good it is.
+        mine &= F.col("prediction_time") >= F.lit(windows_of(manifest).holdout_start)
         predictions = self.warehouse.read(predictions_table(self.project, self.settings.groups)).where(mine)
         with self.step("monitor") as say:
-            manifest = self.registry.manifest(version)
             holdout = None
             if not reference_measured(self.warehouse, version):
-                span = (datetime.fromisoformat(manifest["windows"][edge]) for edge in ("holdout_start", "holdout_end"))
-                whole = predicted_within(*self.project.monitoring.whole_windows(*span))
+                windows = windows_of(manifest)
+                span = self.project.monitoring.whole_windows(windows.holdout_start, windows.holdout_end)
+                whole = predicted_within(*span)
                 holdout = self.holdout_of(version, featured=True).where(whole)
             described = described_of(self.settings.groups, manifest)
             since = judged_from(self.warehouse, version, self.as_of)
@@ -486,12 +553,15 @@ class Run:
             became = "delivered" if one.delivered else "not delivered, the next run tries again"
             self.say(f"webhook    investigation {one.id} to {one.host}: {became} ({one.outcome})")
 
-    def holdout_of(self, version: ModelVersion, model: ModelVersion | None = None, featured: bool = False) -> DataFrame:
-        """Predictions, of the version itself or of another model, and labels of a version's holdout, and if asked for its features."""
-        training = self.trained_before(version)
+    def holdout_of(self, version: ModelVersion, featured: bool = False) -> DataFrame:
+        """Predictions and labels of a version's own holdout, and if asked for its features."""
+        return self.scored_on(self.trained_before(version), version, featured)
+
+    def scored_on(self, training: Training, model: ModelVersion, featured: bool = False) -> DataFrame:
+        """Predictions of a model and labels of the holdout of a training, and if asked for its features."""
         features = [one.name for one in declared(self.settings.groups)] if featured else []
         carried = [*dict.fromkeys([*training.carried, *features, "prediction_time"])]
-        return predict(self.registry.load(model or version), training.holdout_rows, self.project.model.kind, carried)
+        return predict(self.registry.load(model), training.holdout_rows, training.estimator.kind, carried)
 
     def retrain(self, environment: str, because: str | None = None) -> Retraining | None:
         """Trains a challenger and decides on it, if the policy says so or somebody does.

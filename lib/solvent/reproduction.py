@@ -12,7 +12,6 @@ from pyspark.sql import SparkSession
 
 from solvent.config.base import digest_of
 from solvent.config.environment import Environment
-from solvent.config.estimator import Estimator
 from solvent.config.model import Project
 from solvent.errors import IntegrityError, SolventError
 from solvent.features import load_groups
@@ -23,7 +22,7 @@ from solvent.registry import ModelVersion, Registry
 from solvent.session import SPARK_ERRORS, cause, kept
 from solvent.tables.sources import Pin, read_source, read_sources, verified_content
 from solvent.tables.warehouse import Warehouse
-from solvent.training import Inputs, SearchResult, Training, fit, score_holdout, searched
+from solvent.training import Inputs, SearchResult, Training, estimator_of, fit, score_holdout, searched, windows_of
 
 
 @dataclass(frozen=True)
@@ -132,24 +131,24 @@ def training_again(
 ) -> Training:
     """The training of a manifest, with its features rebuilt from the pins instead of read."""
     as_of = date.fromisoformat(manifest["as_of"])
-    windows = project.windows.at(as_of)
+    windows = windows_of(manifest)
     groups = load_groups(project.features)
     sources = read_sources(warehouse, project, pins)
     rows = featured(project, groups, sources, windows.train_start, windows.holdout_end)
-    recorded: dict[str, Any] = dict(manifest["estimator"])
-    names = recorded.pop("inputs")
+    names = manifest["estimator"]["inputs"]
     types = {feature.name: feature.type for feature in declared(groups)}
     commit = manifest["commit"]
     return Training(
         project=project,
         name=manifest["model"],
-        estimator=Estimator.model_validate(recorded),
+        estimator=estimator_of(manifest),
         inputs=Inputs.of({name: types[name] for name in names}),
         types=types,
         rows=rows,
         build=manifest["features"],
         pins=pins,
         as_of=as_of,
+        windows=windows,
         code=manifest["code"],
         functions=manifest.functions,
         commit=Commit(commit["hash"], commit["branch"], commit["dirty"]),

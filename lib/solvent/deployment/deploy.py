@@ -25,6 +25,7 @@ from solvent.pipeline import Run
 from solvent.registry import ModelVersion
 from solvent.release import Decision, GateResult
 from solvent.settings import Settings
+from solvent.training import windows_of
 
 LINES_SHOWN = 15
 
@@ -144,7 +145,13 @@ class Deployment:
             if champion is None:
                 detail |= {"outcome": "not compared", "reason": "there is no champion yet"}
                 return until.isoformat(), []
+            # A model knows rows that it has learned from too well to tell what it would change.
+            since = max([since, *(windows_of(run.registry.manifest(one)).holdout_start for one in (champion, version))])
             try:
+                if since >= until:
+                    raise EvaluationError(
+                        f"one of the models has learned from the latest rows, those before {until:%Y-%m-%d}"
+                    )
                 for one in (champion, version):
                     run.score(one, since, until)
             except EvaluationError as error:

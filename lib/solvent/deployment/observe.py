@@ -23,6 +23,7 @@ from solvent.pipeline import Run
 from solvent.registry import ModelVersion
 from solvent.release import Decision, decisions, rollback
 from solvent.scoring import batches
+from solvent.training import windows_of
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,10 @@ def on_probation(run: Run) -> Release | None:
         return None
     manifest = run.registry.manifest(champion)
     released = [one.detail["since"] for one in steps if one.step == RELEASED and one.outcome == "released"]
-    since = datetime.fromisoformat(released[-1] if released else manifest["windows"]["holdout_end"])
     before = run.registry.find(champion.name, str(made[-1].from_version))
+    since = datetime.fromisoformat(released[-1] if released else manifest["windows"]["holdout_end"])
+    # Whoever goes back to an older model by hand compares it with one that was trained later.
+    since = max(since, learned_until(run, before))
     return Release(champion, before, since, str(manifest["commit"]["hash"]))
 
 
@@ -120,12 +123,16 @@ def compared(run: Run, release: Release) -> tuple[DaySums, DaySums]:
 
 
 def holdout_sums(run: Run, release: Release) -> tuple[DaySums, DaySums]:
-    """The same on the holdout of the new champion."""
-    new, old = (
-        day_sums(run.holdout_of(release.version, one), kind=run.project.model.kind)
-        for one in (release.version, release.before)
-    )
+    """The same on the holdout of that which was trained later, from which neither has learned."""
+    both = [release.version, release.before]
+    training = run.trained_before(max(both, key=lambda one: learned_until(run, one)))
+    new, old = (day_sums(run.scored_on(training, one), kind=training.estimator.kind) for one in both)
     return new, old
+
+
+def learned_until(run: Run, version: ModelVersion) -> datetime:
+    """The end of the prediction times that a model has learned from."""
+    return windows_of(run.registry.manifest(version)).holdout_start
 
 
 def in_words(watch: Watch, risk: float) -> str:

@@ -219,8 +219,17 @@ class Recipe:
         """The name of the training."""
         project = self.settings.project
         types = {feature.name: feature.type for feature in declared(self.settings.groups)}
+        windows = project.windows.at(self.as_of)
         return training_key(
-            project, project.project, project.model, features, types, self.as_of, self.learning, self.environment
+            project,
+            project.project,
+            project.model,
+            features,
+            types,
+            self.as_of,
+            windows,
+            self.learning,
+            self.environment,
         )
 
 

@@ -12,14 +12,13 @@ from pyspark.sql import functions as F
 from solvent.deployment.canary import Changed, compare_scores
 from solvent.deployment.differences import between
 from solvent.deployment.wording import KINDS
-from solvent.errors import RefusedError
 from solvent.evaluation import Evaluation, Lead, day_sums, evaluate, lead
 from solvent.evaluation.memberships import quoted
 from solvent.evaluation.metrics import DESCRIPTIVE, UNPAIRED
 from solvent.pipeline import Run
 from solvent.registry import ModelVersion
 from solvent.session import kept
-from solvent.training import require_inputs
+from solvent.training import in_words, require_inputs
 
 BINS = 40
 EXAMPLES = 10
@@ -31,6 +30,7 @@ class Comparison:
 
     Attributes:
         names: Of both, as figures call them.
+        rows: The days that both are measured on, in words.
         kind: "binary" or "regression".
         threshold: At or above it a prediction counts as positive.
         metrics: In the order of model.yml.
@@ -43,6 +43,7 @@ class Comparison:
     """
 
     names: tuple[str, str]
+    rows: str
     kind: str
     threshold: float
     metrics: Sequence[str]
@@ -55,17 +56,16 @@ class Comparison:
 
 
 def compare(run: Run, before: ModelVersion, after: ModelVersion) -> Comparison:
-    """Lets two models score the holdout of the second, and compares them; nothing is written.
+    """Lets two models score the holdout of the second, as far as the first has not learned from it, and compares them; nothing is written.
 
     Raises:
-        RefusedError: If the first was trained on labels of that holdout, so that it would be measured on what it has learned.
-        EvaluationError: If it needs a feature that the second's features do not have.
+        EvaluationError: If too little of the holdout is left, or the first needs a feature that the second's features do not have.
     """
-    require_unseen(run, before, after)
-    require_inputs(before, run.registry.manifest(before), run.trained_before(after).rows.columns)
-    key, measures, kind = run.project.predicted.key, run.project.evaluation, run.project.model.kind
-    theirs = run.holdout_of(after, before).select(*map(quoted, key), F.col("prediction").alias("_before"))
-    both = run.holdout_of(after).join(theirs, list(key))
+    training = run.shared_holdout(after, before)
+    require_inputs(before, run.registry.manifest(before), training.rows.columns)
+    key, measures, kind = run.project.predicted.key, run.project.evaluation, training.estimator.kind
+    theirs = run.scored_on(training, before).select(*map(quoted, key), F.col("prediction").alias("_before"))
+    both = run.scored_on(training, after).join(theirs, list(key))
     ours, rival = both.drop("_before"), both.drop("prediction").withColumnRenamed("_before", "prediction")
     with kept(both):
         evaluations = [evaluate(scored, kind, measures, key) for scored in (rival, ours)]
@@ -74,6 +74,7 @@ def compare(run: Run, before: ModelVersion, after: ModelVersion) -> Comparison:
         limits = limits_of(both, kind)
         return Comparison(
             names=(str(before), str(after)),
+            rows=in_words(training),
             kind=kind,
             threshold=measures.threshold,
             metrics=measures.metrics,
@@ -83,17 +84,6 @@ def compare(run: Run, before: ModelVersion, after: ModelVersion) -> Comparison:
             limits=limits,
             cells=cells_of(both, limits),
             examples=examples_of(both, key),
-        )
-
-
-def require_unseen(run: Run, before: ModelVersion, after: ModelVersion) -> None:
-    """Refuses to measure a model on rows that it may have learned from."""
-    learned_until = str(run.registry.manifest(before)["windows"]["holdout_start"])
-    measured_from = str(run.registry.manifest(after)["windows"]["holdout_start"])
-    if learned_until > measured_from:
-        raise RefusedError(
-            f"{before} learned from rows until {learned_until}, and the holdout of {after} begins at {measured_from}: compare them the "
-            "other way round"
         )
 
 

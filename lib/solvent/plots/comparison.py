@@ -27,8 +27,8 @@ def metrics(comparison: Comparison) -> Picture:
     """Every metric of both models with its interval, and how far the second is ahead."""
     made = picture(
         f"{comparison.names[1]} (blue) beside {comparison.names[0]} (grey)",
-        "On the same rows. Intervals of each alone take rows to be independent. The lead is of both day by day, as rows of a day are not: "
-        "it decides, and above 0 the blue one is better.",
+        f"On the same rows, of {comparison.rows}. Intervals of each alone take rows to be independent. The lead is of both day by day, "
+        "as rows of a day are not: it decides, and above 0 the blue one is better.",
         0.9 + 1.15 * -(-len(comparison.metrics) // 3),
     )
     for axes, name in zip(grid_of(made, len(comparison.metrics), 3), comparison.metrics, strict=True):

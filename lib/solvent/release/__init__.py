@@ -11,12 +11,14 @@ from solvent.release.decide import (
     rolled_back,
     standing,
 )
-from solvent.release.gates import Compared, GateResult, judge
+from solvent.release.gates import SHARED, Compared, GateResult, Shared, judge
 
 __all__ = [
+    "SHARED",
     "Compared",
     "Decision",
     "GateResult",
+    "Shared",
     "champion_of",
     "decisions",
     "find_version",

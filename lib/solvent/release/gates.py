@@ -3,10 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from solvent.config.model import Gate
 from solvent.evaluation import ALL, DaySums, Evaluation, Lead, Measurement, badness, lead
+
+
+@dataclass(frozen=True)
+class Shared:
+    """The challenger on those rows of its holdout only that the champion has not learned from.
+
+    Attributes:
+        evaluation: On these rows.
+        rows: The days they are of, in words.
+    """
+
+    evaluation: Evaluation
+    rows: str
+
+
+SHARED = "shared"
 
 
 @dataclass(frozen=True)
@@ -17,14 +33,24 @@ class Compared:
         challenger: Its evaluation.
         champion: That of the champion; None if there is none, or why it could not be evaluated.
         baseline: That of the baseline.
-        days: Role ("challenger", "champion", "baseline") -> its sums per day of the same rows; of those roles only that gates with a
-            confidence compare.
+        days: Role ("challenger", "champion", "baseline", "shared") -> its sums per day of the same rows; of those roles only that gates
+            with a confidence compare.
+        shared: The challenger on the rows of the champion's evaluation, where these are fewer than those of its own; with its sums per
+            day as of the role "shared".
     """
 
     challenger: Evaluation
     champion: Evaluation | str | None
     baseline: Evaluation
     days: Mapping[str, DaySums] = field(default_factory=dict)
+    shared: Shared | None = None
+
+    def beside(self, rival: str | None) -> Compared:
+        """The same with the challenger on the rows that a rival was measured on."""
+        if rival != "champion" or self.shared is None:
+            return self
+        days = {**self.days, "challenger": self.days[SHARED]} if SHARED in self.days else self.days
+        return replace(self, challenger=self.shared.evaluation, days=days)
 
 
 @dataclass(frozen=True)
@@ -52,7 +78,7 @@ class GateResult:
 
 def judge(gates: Sequence[Gate], compared: Compared) -> list[GateResult]:
     """Every gate on every slice value it is for."""
-    return [result for gate in gates for result in judged(gate, compared)]
+    return [result for gate in gates for result in judged(gate, compared.beside(gate.rival))]
 
 
 def judged(gate: Gate, compared: Compared) -> Iterator[GateResult]:
@@ -99,7 +125,8 @@ def judged_one(gate: Gate, one: Measurement, compared: Compared) -> GateResult:
         days = compared.days["challenger"], compared.days[str(gate.rival)]
         found = lead(gate.metric, *days, one.slice, one.slice_value, confidence=gate.confidence)
         passed, said = found.low is not None and clears(gate, found.low), with_interval(found, gate.confidence)
-    return result(rival, passed, f"{one.value:.4f}, {gate.rival} {rival:.4f}: {said}")
+    rows = f"; on {compared.shared.rows}" if compared.shared is not None and gate.rival == "champion" else ""
+    return result(rival, passed, f"{one.value:.4f}, {gate.rival} {rival:.4f}: {said}{rows}")
 
 
 def clears(gate: Gate, lead: float) -> bool:

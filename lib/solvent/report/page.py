@@ -51,7 +51,8 @@ class ModelPage:
         manifest: What it was made from.
         evaluations: By role: "challenger" is this model; "champion" the one it stands against; "baseline".
         names: Role -> how it is called on the page.
-        absent: Why there is no champion to compare with, "" if there is one.
+        rows: The days that models are measured on where no others are named, in words.
+        absent: Why there is no champion to compare with, or not on those days; "" if there is one.
         metrics: In the order of model.yml.
         threshold: At or above it a prediction counts as positive.
         confidence: Of the intervals.
@@ -68,6 +69,7 @@ class ModelPage:
     manifest: Manifest
     evaluations: Mapping[str, Evaluation]
     names: Mapping[str, str]
+    rows: str
     absent: str
     metrics: Sequence[str]
     threshold: float

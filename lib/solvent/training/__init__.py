@@ -12,6 +12,7 @@ from solvent.training.train import (
     train,
 )
 from solvent.training.training import Training, learned_by, training_key
+from solvent.training.unseen import estimator_of, in_words, unseen, windows_of
 
 __all__ = [
     "MANIFESTS",
@@ -19,8 +20,10 @@ __all__ = [
     "SearchResult",
     "Training",
     "canonical_layout",
+    "estimator_of",
     "evaluation_of",
     "fit",
+    "in_words",
     "learned_by",
     "predict",
     "require_inputs",
@@ -29,5 +32,7 @@ __all__ = [
     "searched",
     "train",
     "training_key",
+    "unseen",
+    "windows_of",
     "written",
 ]

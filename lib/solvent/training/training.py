@@ -36,6 +36,7 @@ def training_key(
     features: str,
     types: Mapping[str, str],
     as_of: date,
+    windows: Intervals,
     functions: Mapping[str, str],
     environment: Mapping[str, str],
 ) -> str:
@@ -48,6 +49,7 @@ def training_key(
         features: Digest of the content of the feature build.
         types: Feature column -> type.
         as_of: The date the windows are relative to.
+        windows: The windows.
         functions: Import path -> digest of functions, those of learned_by among them.
         environment: What it runs with.
     """
@@ -61,7 +63,7 @@ def training_key(
             "features": features,
             "inputs": list(Inputs.of(types).names),
             "as_of": as_of.isoformat(),
-            "windows": project.windows.at(as_of).model_dump(mode="json"),
+            "windows": windows.model_dump(mode="json"),
             "code": {path: functions[path] for path in learned_by(estimator)},
             "environment": dict(environment),
         }
@@ -82,10 +84,12 @@ class Training:
         build: The build as JSON values.
         pins: What it was built from.
         as_of: The date the windows are relative to.
+        windows: Where its rows come from.
         code: Digest of the code.
         functions: Import path -> digest of the functions that shape the model, those of its features included.
         commit: Where the code came from.
         environment: What it runs with.
+        measured_from: Rows of the holdout count that are predicted from then on; all if None.
     """
 
     project: Project
@@ -97,15 +101,12 @@ class Training:
     build: Mapping[str, Any]
     pins: Sequence[Pin]
     as_of: date
+    windows: Intervals
     code: str
     functions: Mapping[str, str]
     commit: Commit
     environment: Mapping[str, str]
-
-    @property
-    def windows(self) -> Intervals:
-        """The windows at the as-of."""
-        return self.project.windows.at(self.as_of)
+    measured_from: datetime | None = None
 
     @property
     def seen_from(self) -> datetime:
@@ -115,9 +116,16 @@ class Training:
     @property
     def key(self) -> str:
         """The digest that names the training."""
-        features, types = str(self.build["digest"]), self.types
         return training_key(
-            self.project, self.name, self.estimator, features, types, self.as_of, self.functions, self.environment
+            self.project,
+            self.name,
+            self.estimator,
+            str(self.build["digest"]),
+            self.types,
+            self.as_of,
+            self.windows,
+            self.functions,
+            self.environment,
         )
 
     @property
@@ -133,12 +141,14 @@ class Training:
 
     @property
     def in_holdout(self) -> DataFrame:
-        """All rows of the holdout, with a label or without."""
-        windows = self.windows
-        return self.rows.where(
-            (F.col("prediction_time") >= F.lit(windows.holdout_start))
-            & (F.col("prediction_time") < F.lit(windows.holdout_end))
-        )
+        """All rows of the holdout that count, with a label or without."""
+        since, until = self.measured
+        return self.rows.where((F.col("prediction_time") >= F.lit(since)) & (F.col("prediction_time") < F.lit(until)))
+
+    @property
+    def measured(self) -> tuple[datetime, datetime]:
+        """The prediction times that models are measured on, [since, until)."""
+        return max(filter(None, [self.windows.holdout_start, self.measured_from])), self.windows.holdout_end
 
     @property
     def holdout_rows(self) -> DataFrame:
@@ -148,19 +158,27 @@ class Training:
 
     @property
     def carried(self) -> list[str]:
-        """What predictions carry: key, slices and label."""
+        """What predictions carry: key, slices and label.
+
+        Raises:
+            EvaluationError: If the build has no column for a slice of model.yml.
+        """
+        lacking = [name for name in self.project.evaluation.slices if name not in self.rows.columns]
+        if lacking:
+            raise EvaluationError(
+                f"evaluation.slices: '{lacking[0]}' is not among the features that {self.name} was trained on as of {self.as_of}; "
+                "train it again, or take the slice out of model.yml"
+            )
         return list(dict.fromkeys([*self.project.predicted.key, *self.project.evaluation.slices, "label"]))
 
     def subject(self, version: int, model_digest: str, name: str | None = None) -> Subject:
         """The evaluation of a model on this training's holdout."""
         pins = [pin.document() for pin in self.pins]
-        windows = self.windows
         return Subject(
             name or self.name,
             version,
             model_digest,
-            windows.holdout_start,
-            windows.holdout_end,
+            *self.measured,
             self.seen_from,
             self.build["digest"],
             pins,
