@@ -183,12 +183,15 @@ def truncated_zip(folder: Path) -> None:
 BAD_FILES: list[tuple[Callable[[Path], object], str]] = [
     (lambda folder: (folder / "bad.csv").write_bytes(b""), r"bad\.csv: is empty"),
     (truncated_gzip, r"bad\.csv\.gz: cannot be read to its end, it is cut off or damaged"),
-    (lambda folder: (folder / "bad.csv.gz").write_bytes(b"id,customer\n"), r"bad\.csv\.gz: is not gzip"),
-    (zip_archive, r"bad\.zip: is a zip archive"),
-    (truncated_zip, r"bad\.zip: is a zip archive"),
+    (
+        lambda folder: (folder / "bad.csv.gz").write_bytes(b"id,customer\n"),
+        r"bad\.csv\.gz: is not compressed as its end \.gz says",
+    ),
+    (zip_archive, r"bad\.zip: is zip, which is not read"),
+    (truncated_zip, r"bad\.zip: is zip, which is not read"),
     (
         lambda folder: (folder / "bad.csv").write_text("id,client,placed\n1,2,3\n"),
-        r"bad\.csv: has the header id, client, placed; expected",
+        r"bad\.csv: has the header id,client,placed; expected",
     ),
     (lambda folder: (folder / "bad.csv").write_bytes(bytes(range(256)) * 40), r"bad\.csv: is binary, not csv text"),
     (

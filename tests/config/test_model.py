@@ -111,6 +111,24 @@ MISTAKES = [
     (f"{ORDERS}.key", "id", "sources.orders.key: found 'id'; input should be a valid"),
     (f"{ORDERS}.landing.format", "parquet", "sources.orders.landing.format: found 'parquet'; input should be 'csv' or"),
     (f"{ORDERS}.landing.options", {"header": [1]}, "sources.orders.landing.options.header"),
+    # Options of files
+    *(
+        (f"{ORDERS}.landing.options", options, f"sources.orders.landing: options.{says}")
+        for options, says in [
+            ({"pathGlobFilter": "*.csv"}, "pathGlobFilter: is no option of csv files; allowed: encoding, multiLine"),
+            ({"ignoreCorruptFiles": True}, "ignoreCorruptFiles: is no option of csv files"),
+            ({"Mode": "DROPMALFORMED"}, "Mode: is no option of csv files"),
+            ({"sep": ";", "Delimiter": ","}, "Delimiter: is given twice, as sep"),
+            ({"HEADER": "yes"}, "HEADER: found 'yes'; write true or false"),
+            ({"sep": ""}, "sep: found ''; give the characters between two values"),
+            ({"sep": '"'}, "sep: holds the character of quote or escape"),
+            ({"quote": "''"}, "quote: found \"''\"; give one character"),
+            ({"nullValue": False}, "nullValue: found False; write it in quotes"),
+            ({"encoding": "latin-9x"}, "encoding: found 'latin-9x'; give UTF-8, UTF-16, or an encoding of one byte"),
+            ({"charset": "shift_jis"}, "charset: found 'shift_jis'; give UTF-8"),
+            ({"dateFormat": ""}, "dateFormat: found ''; give a pattern"),
+        ]
+    ),
     ("model.seed", "one", "model.seed: found 'one'; input should be a valid integer"),
     ("model.seed", 1.5, "model.seed: found 1.5; input should be a valid integer"),
     ("gates.0.at_least", "high", "gates.0.at_least: found 'high'; input should be a valid number"),

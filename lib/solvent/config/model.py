@@ -15,20 +15,13 @@ from solvent.config.base import Duration, Frozen, Items, closest, digest_of, mid
 from solvent.config.environment import NAME
 from solvent.config.estimator import Estimator
 from solvent.config.expressions import Column, check_expression, columns_used, parse_columns
+from solvent.config.landing import Landing
 from solvent.errors import ConfigurationError
 
 IMPORT_PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 # Facts without a time of their own, such as a register of planes, count as always known.
 ALWAYS_KNOWN = "TIMESTAMP '1970-01-01 00:00:00'"
 TIMES = ("event_time", "available_time")
-
-
-class Landing(Frozen):
-    """How a source's landing files are read: their format, Spark's reader options, and their folder."""
-
-    format: Literal["csv", "json"] = "csv"
-    options: dict[str, str | bool | int] = {}
-    folder: str | None = None
 
 
 class Source(Frozen):

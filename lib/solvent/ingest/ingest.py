@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import reduce
 from typing import Any
+from urllib.parse import unquote
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -23,8 +24,8 @@ from solvent.config.base import digest_of
 from solvent.config.expressions import Column
 from solvent.config.model import Project, Source
 from solvent.errors import IngestError
-from solvent.ingest.landing import LandingFile, check_heads, landing_files, listing
-from solvent.ingest.reading import raw_rows
+from solvent.ingest.landing import LandingFile, landing_files, listing
+from solvent.ingest.reading import Headers, examine, raw_rows
 from solvent.ingest.rows import judged, sorted_out, within_reach
 from solvent.session import SPARK_ERRORS, at_once, kept
 from solvent.tables.digest import Content, contents_of
@@ -49,6 +50,9 @@ QUARANTINE_COLUMNS = (
     Column("raw", "STRING"),
 )
 FATES = ("accepted", "quarantined", "duplicate")
+
+# How many bad files are named at once.
+SHOWN = 20
 
 Seen = Mapping[str, Mapping[str, Mapping[str, Any]]]
 
@@ -123,9 +127,6 @@ def ingest(warehouse: Warehouse, project: Project, landing: str) -> list[Batch]:
     ]
     if new:
         create_tables(warehouse, project)
-        paths = {f"{one.folder}/{file.file}": one.name for one in new for file in one.files}
-        empty = [f"{one.folder}/{file.file}" for one in new for file in one.files if not file.bytes]
-        check_heads(warehouse, project.sources, paths, empty)
         noted = len({row["batch"] for rows in seen.values() for row in rows.values()})
         batches += take_in(warehouse, new, entries_in(done), noted)
     return batches
@@ -197,8 +198,9 @@ def take_in(warehouse: Warehouse, arrivals: Sequence[Arrival], done: int, noted:
         done: How many batches were complete before.
         noted: How many batches were noted before; None if these are noted already.
     """
+    looked = list(zip(arrivals, examined(warehouse, arrivals), strict=True))
     with ExitStack() as cached:
-        sifted = at_once(lambda arrival: sift(warehouse, arrival, cached), arrivals)
+        sifted = at_once(lambda one: sift(warehouse, *one, cached), looked)
         if noted is not None:
             note(warehouse, arrivals, noted)
         versions = at_once(lambda one: stored(warehouse, one), sifted)
@@ -207,6 +209,45 @@ def take_in(warehouse: Warehouse, arrivals: Sequence[Arrival], done: int, noted:
     ledger = [(*entry(*one), now) for one in taken]
     warehouse.append_rows(BATCHES, ledger, BATCH_COLUMNS, digest_of([one.batch for one in arrivals]), turn=done)
     return [batch_of(*one) for one in taken]
+
+
+def examined(warehouse: Warehouse, arrivals: Sequence[Arrival]) -> list[Headers]:
+    """The headers of the files of arrivals, once each has been read to its end and found fit.
+
+    Raises:
+        IngestError: Naming every file that is not.
+    """
+
+    def look(arrival: Arrival) -> tuple[Headers, dict[str, str]]:
+        refused = {file.file: why for file in arrival.files if (why := file.refusal) is not None}
+        while files := [file for file in arrival.files if file.file not in refused]:
+            try:
+                headers, found = examine(warehouse, arrival.source, arrival.folder, files)
+                return headers, refused | found
+            except SPARK_ERRORS as error:
+                refused |= damaged(error, files)
+        return {}, refused
+
+    looked = at_once(look, arrivals)
+    refused = [
+        f"{arrival.folder}/{file}: {why}"
+        for arrival, (_, refusals) in zip(arrivals, looked, strict=True)
+        for file, why in sorted(refusals.items())
+    ]
+    if refused:
+        more = [f"and {len(refused) - SHOWN} more files"] if len(refused) > SHOWN else []
+        raise IngestError("\n".join([*refused[:SHOWN], *more]))
+    return [headers for headers, _ in looked]
+
+
+def damaged(error: Exception, files: Sequence[LandingFile]) -> dict[str, str]:
+    """The file that could not be read to its end, and why; any other failure is raised again."""
+    # Spark names files with special characters as %20.
+    text = unquote(str(error))
+    named = [file.file for file in files if f"/{file.file}" in text]
+    if "FAILED_READ_FILE" not in text or not named:
+        raise error
+    return {max(named, key=len): "cannot be read to its end, it is cut off or damaged; land it again whole"}
 
 
 def note(warehouse: Warehouse, arrivals: Sequence[Arrival], noted: int) -> None:
@@ -219,32 +260,19 @@ def note(warehouse: Warehouse, arrivals: Sequence[Arrival], noted: int) -> None:
     warehouse.append_rows(FILES, notes, FILE_COLUMNS, digest_of([one.batch for one in arrivals]), turn=noted)
 
 
-def sift(warehouse: Warehouse, arrival: Arrival, cached: ExitStack) -> Sifted:
+def sift(warehouse: Warehouse, arrival: Arrival, headers: Headers, cached: ExitStack) -> Sifted:
     """Reads and judges all rows of an arrival, once, and keeps them until the end of cached."""
     source = arrival.source
     names = [column.name for column in source.columns]
-    new, earlier = judged(raw_rows(warehouse, source, arrival.folder, arrival.files), source), None
+    new, earlier = judged(raw_rows(warehouse, source, arrival.folder, arrival.files, headers), source), None
     fates = [F.count_if(F.col("_fate") == fate) for fate in FATES]
-    try:
-        if arrival.sequence > 1:
-            stored = warehouse.read(source_table(arrival.name)).where(F.col(BATCH) != arrival.batch)
-            new = cached.enter_context(kept(new))
-            earlier = within_reach(stored, new, source)
-        rows = cached.enter_context(kept(sorted_out(new, source, earlier)))
-        content, counts = contents_of(rows, names, *fates, among=F.col("_fate") == "accepted")
-    except SPARK_ERRORS as error:
-        raise unreadable(error, arrival) from None
+    if arrival.sequence > 1:
+        stored = warehouse.read(source_table(arrival.name)).where(F.col(BATCH) != arrival.batch)
+        new = cached.enter_context(kept(new))
+        earlier = within_reach(stored, new, source)
+    rows = cached.enter_context(kept(sorted_out(new, source, earlier)))
+    content, counts = contents_of(rows, names, *fates, among=F.col("_fate") == "accepted")
     return Sifted(arrival, rows, {fate: int(str(count)) for fate, count in zip(FATES, counts, strict=True)}, content)
-
-
-def unreadable(error: Exception, arrival: Arrival) -> Exception:
-    """The user's error behind a failed read, or the failure itself."""
-    text = str(error)
-    named = [file.file for file in arrival.files if file.file in text]
-    if "FAILED_READ_FILE" in text or "EOFException" in text or "ZipException" in text or "Unexpected end" in text:
-        where = f"{arrival.folder}/{named[0]}" if named else arrival.folder
-        return IngestError(f"{where}: cannot be read to its end, it is cut off or damaged; land it again whole")
-    return error
 
 
 def stored(warehouse: Warehouse, sifted: Sifted) -> Version:

@@ -1,11 +1,9 @@
-"""Landing folders: which files there are, what they hold to the byte, and whether they are what their source declares."""
+"""Landing folders: which files there are, what they hold to the byte, and whether that is what their names say."""
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import re
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,31 +13,68 @@ from pyspark.errors import PySparkException
 from pyspark.sql import Row
 from pyspark.sql import functions as F
 
-from solvent.config.model import Source
 from solvent.errors import IngestError
 from solvent.tables.warehouse import Warehouse, in_utc
 
-HEAD = 65536
 # Spark reads a file for its hash into one array of bytes.
 LARGEST = 2**31 - 1 - 1024
 EMPTY = hashlib.sha256().hexdigest()
+# Compressions that Spark reads by the end of a file's name, in any letter case, that can be told by how they begin, and that can be seen
+# to be whole: Hadoop's lz4 and snappy have no mark at their end.
+COMPRESSIONS = {".gz": "1f8b", ".bz2": "425a683[1-9]", ".zst": "28b52ffd", ".deflate": "78"}
+# What is not read, by the end of its name, or by how it begins.
+ARCHIVES = {
+    ".zip": "504b0304",
+    ".xz": "fd377a585a",
+    ".7z": "377abcaf",
+    ".rar": "526172211a",
+    ".lz4": "04224d18",
+    ".snappy": "ff060000734e",
+}
+HEAD = 8
 
 
 @dataclass(frozen=True)
 class LandingFile:
-    """A file in a landing folder: its path below the folder, size in bytes, time of change, and SHA-256 in hex."""
+    """A file in a landing folder: its path below the folder, size in bytes, time of change, and SHA-256 in hex.
+
+    Attributes:
+        head: Its first bytes in hex, if it was read now.
+    """
 
     file: str
     bytes: int
     modified: object
     sha256: str
+    head: str = ""
+
+    @property
+    def compression(self) -> str | None:
+        """The end of its name that names a compression."""
+        return next((end for end in COMPRESSIONS if self.file.lower().endswith(end)), None)
+
+    @property
+    def refusal(self) -> str | None:
+        """Why it cannot be read, by its size, name and first bytes; None if it may be."""
+        if not self.bytes:
+            return "is empty; remove it, or land it again whole"
+        for kind, begins in ARCHIVES.items():
+            if self.file.lower().endswith(kind) or re.match(begins, self.head):
+                return f"is {kind[1:]}, which is not read; land what is in it as it is, or as {', '.join(COMPRESSIONS)}"
+        named = self.compression
+        if named is not None and self.head and not re.match(COMPRESSIONS[named], self.head):
+            return f"is not compressed as its end {named} says; land it again whole"
+        found = next((end for end in (".gz", ".bz2", ".zst") if re.match(COMPRESSIONS[end], self.head)), None)
+        if named is None and found is not None:
+            return f"is compressed, which its name does not say; land it with the end {found}"
+        return None
 
 
 def listing(warehouse: Warehouse, landing: str) -> list[Row]:
     """Path, length and modificationTime in UTC of all files below a folder, without reading them; none if there is no such folder."""
     reader = warehouse.spark.read.format("binaryFile").option("recursiveFileLookup", True)
     try:
-        files = reader.load(landing)
+        files = reader.load(globbed(landing))
     except PySparkException as error:
         if "PATH_NOT_FOUND" in str(error.getCondition()):
             return []
@@ -68,13 +103,12 @@ def landing_files(
     known = {source: known_sums(files, seen[source]) for source, files in found.items()}
     read = [row for source, files in found.items() for file, row in files.items() if file not in known[source]]
     sums = hashed(warehouse, read) if read else {}
-    return {
-        source: [
-            LandingFile(file, row["length"], row["modificationTime"], known[source].get(file) or sums[row["path"]])
-            for file, row in sorted(files.items())
-        ]
-        for source, files in found.items()
-    }
+
+    def described(source: str, file: str, row: Row) -> LandingFile:
+        sha256, head = (known[source][file], "") if file in known[source] else sums[row["path"]]
+        return LandingFile(file, row["length"], row["modificationTime"], sha256, head)
+
+    return {source: [described(source, *one) for one in sorted(files.items())] for source, files in found.items()}
 
 
 def files_below(folder: str, listed: Sequence[Row]) -> dict[str, Row]:
@@ -92,73 +126,23 @@ def known_sums(files: Mapping[str, Row], seen: Mapping[str, Mapping[str, Any]]) 
     }
 
 
-def hashed(warehouse: Warehouse, rows: Sequence[Row]) -> dict[str, str]:
-    """SHA-256 by path."""
+def hashed(warehouse: Warehouse, rows: Sequence[Row]) -> dict[str, tuple[str, str]]:
+    """SHA-256 and first bytes by path."""
     large = [row["path"] for row in rows if row["length"] > LARGEST]
     if large:
         raise IngestError(f"{large[0]}: is larger than {LARGEST:,} bytes; land it in several files")
-    files = warehouse.spark.read.format("binaryFile").load([row["path"] for row in rows])
-    return {
-        row["path"]: row["sha256"] for row in files.select("path", F.sha2("content", 256).alias("sha256")).collect()
-    }
+    files = warehouse.spark.read.format("binaryFile").load([globbed(row["path"]) for row in rows])
+    head = F.lower(F.hex(F.substring("content", 1, HEAD))).alias("head")
+    read = files.select("path", F.sha2("content", 256).alias("sha256"), head).collect()
+    return {row["path"]: (row["sha256"], row["head"]) for row in read}
+
+
+def globbed(path: str) -> str:
+    """A path that matches itself only, where Spark takes a pattern."""
+    return re.sub(r"([\[\]{}*?\\])", r"\\\1", path)
 
 
 def path_below(path: str, root: str) -> str:
     """A file's path below a folder."""
     plain = root.split("://", 1)[-1]
     return path[path.index(plain) + len(plain) :]
-
-
-def check_heads(
-    warehouse: Warehouse, sources: Mapping[str, Source], paths: Mapping[str, str], empty: Sequence[str]
-) -> None:
-    """Refuses, before any row is read, files that are not what their source declares.
-
-    Args:
-        warehouse: Reads them.
-        sources: Source -> its declaration.
-        paths: Path of a new file -> its source.
-        empty: Those without content.
-
-    Raises:
-        IngestError: Naming the file, what was found and what to do.
-    """
-    if empty:
-        raise IngestError(f"{empty[0]}: is empty; remove it, or land it again whole")
-    source_of = {without_scheme(path): source for path, source in paths.items()}
-    files = warehouse.spark.read.format("binaryFile").load(list(paths))
-    heads = files.select("path", F.substring("content", 1, HEAD).alias("head"))
-    for row in sorted(heads.toLocalIterator(), key=lambda row: row["path"]):
-        source = sources[source_of[without_scheme(row["path"])]]
-        check_head(row["path"].split(":", 1)[-1], bytes(row["head"]), source)
-
-
-def without_scheme(path: str) -> str:
-    """A path as it is the same with and without file:, file:// or another scheme before it."""
-    return re.sub(r"^(\w[\w+.-]*:)?/*", "", path)
-
-
-def check_head(path: str, head: bytes, source: Source) -> None:
-    """Refuses one file by its first bytes."""
-    if path.endswith(".zip") or head[:4] == b"PK\x03\x04":
-        raise IngestError(f"{path}: is a zip archive, which Spark cannot read in parts; land its members, or gzip")
-    if path.endswith(".gz"):
-        try:
-            head = zlib.decompressobj(31).decompress(head)
-        except (zlib.error, gzip.BadGzipFile):
-            raise IngestError(f"{path}: is not gzip, as its name says; land it again whole") from None
-    if b"\x00" in head:
-        raise IngestError(f"{path}: is binary, not {source.landing.format} text; remove it or land it again")
-    try:
-        text = head.decode(
-            str(source.landing.options.get("encoding", "utf-8")), errors="ignore" if len(head) >= HEAD else "strict"
-        )
-    except UnicodeDecodeError:
-        raise IngestError(f"{path}: is not UTF-8 text; set landing.options.encoding, or remove it") from None
-    if source.landing.format == "csv" and source.landing.options.get("header"):
-        first = next(iter(text.splitlines()), "")
-        separator = str(source.landing.options.get("sep", ","))
-        found = [name.strip().strip('"') for name in first.lstrip("\ufeff").split(separator)]
-        wanted = [column.name for column in source.columns]
-        if found != wanted:
-            raise IngestError(f"{path}: has the header {', '.join(found)[:200]}; expected: {', '.join(wanted)}")

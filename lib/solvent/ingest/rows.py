@@ -7,7 +7,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import BinaryType
 
 from solvent.config.model import Source
-from solvent.ingest.reading import CORRUPT
+from solvent.ingest.texts import CORRUPT
 from solvent.tables.digest import row_hash
 from solvent.tables.sources import FILE
 
