@@ -95,7 +95,9 @@ setup(
     python_requires=">=3.11",
     package_dir={"": "lib"},
     packages=find_packages("lib"),
-    package_data={"solvent.report": ["templates/*"], "solvent.skeleton": ["templates/*"]},
+    # What feature functions read beside them is code as they are.
+    package_data={"": ["**"]},
+    exclude_package_data={"": ["**/__pycache__/*", "**/*.pyc"]},
     install_requires=REQUIRED,
     extras_require=EXTRAS,
     entry_points={

@@ -1,10 +1,11 @@
 """Who made a model, from what, with what: commit, code, environment, manifest, and digest."""
 
-from solvent.identity.code import Commit, code_digest, commit_of, package_folder, packages_of
+from solvent.identity.code import Commit, code_digest, commit_of, package_folder
 from solvent.identity.environment import environment_facts, java_here, java_of, require_locked
 from solvent.identity.functions import function_digests
 from solvent.identity.manifest import FORMAT, Manifest, parse_manifest
 from solvent.identity.model_digest import model_digest
+from solvent.identity.modules import packages_of
 
 __all__ = [
     "FORMAT",

@@ -66,24 +66,39 @@ def package_folder(package: str) -> Traversable:
     return zipfile.Path(archive, f"{folder.relative_to(archive).as_posix()}/")
 
 
-def packages_of(project: str, functions: Iterable[str]) -> tuple[str, ...]:
-    """The packages that make a project's models: the suite's, its own, and those that its feature functions are taken from."""
-    return tuple(sorted({"solvent", project, *(path.split(".")[0] for path in functions)}))
-
-
 def code_digest(*packages: str) -> str:
-    """SHA-256 over the path and the content of every Python file of packages, as they would be imported."""
+    """SHA-256 over the path and the content of every file of packages, as they would be imported and read."""
+    return files_digest(file for package in sorted(packages) for file in files_of(package))
+
+
+def files_digest(files: Iterable[tuple[str, bytes]]) -> str:
+    """SHA-256 over paths and contents."""
     digest = hashlib.sha256()
-    for package in sorted(packages):
-        for path, content in sorted(python_files(package_folder(package), (package,))):
-            digest.update(f"{'/'.join(path)}\n{hashlib.sha256(content).hexdigest()}\n".encode())
+    for path, content in files:
+        digest.update(f"{path}\n{hashlib.sha256(content).hexdigest()}\n".encode())
     return digest.hexdigest()
 
 
-def python_files(folder: Traversable, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], bytes]]:
-    """Path and content of every Python file below a folder."""
+def files_of(package: str) -> list[tuple[str, bytes]]:
+    """Path and content of every file of a package, or of a module beside it; but of what Python, an editor or a wheel adds to it."""
+    try:
+        return sorted(files_below(package_folder(package), package))
+    except ModuleNotFoundError:
+        spec = find_spec(package)
+        alone = spec is not None and spec.has_location and spec.origin
+        return [(f"{package}.py", Path(str(alone)).read_bytes())] if alone else []
+
+
+def files_below(folder: Traversable, path: str) -> Iterator[tuple[str, bytes]]:
+    """Path and content of every file below a folder."""
     for found in folder.iterdir():
+        if (
+            found.name.startswith(".")
+            or found.name in (BUILT_FROM, "__pycache__")
+            or found.name.endswith((".pyc", "~"))
+        ):
+            continue
         if found.is_dir():
-            yield from python_files(found, (*path, found.name))
-        elif found.name.endswith(".py"):
-            yield (*path, found.name), found.read_bytes()
+            yield from files_below(found, f"{path}/{found.name}")
+        else:
+            yield f"{path}/{found.name}", found.read_bytes()

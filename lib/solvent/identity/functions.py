@@ -1,9 +1,15 @@
-"""The digest of a function and of all that it calls, so that a comment or unrelated code changes nothing.
+"""The digest of a function and of all that shapes what it computes, so that a comment or unrelated code changes nothing.
 
-Followed is what the source names: functions, classes and constants at the top level of modules, through imports and re-exports, as long as
-they are in the project's package or the suite's. Docstrings, comments, formatting and the annotations of functions do not count: they
-compute nothing. Limits: what is called through a name made at run time (getattr, import_module) is not seen, nor is the class of an object
-that is handed in; libraries are told by the environment's lock, not here.
+Followed is what the source names: functions, classes and values at the top level of modules, through imports and re-exports, as long as
+they are the project's own (see `modules`). Besides, every statement counts that importing the project runs and that may change what the
+function names, or the state of a library (see `effects`): a loop that fills a dict, an entry into a registry, wherever it is. So does every
+file of the project's packages that is no module: code may read it. Where code reaches names that it does not write down (getattr with a
+name that is computed, import_module, eval), all of the packages beside it counts. Docstrings, comments, formatting and the annotations of
+functions do not count: they compute nothing.
+
+Of the suite itself neither files nor names found at run time count: what it finds by such names is told in model.yml, and no file of it
+shapes a feature. Limits: files outside of packages are not seen, nor is the class of an object that is handed in; see `effects` as well.
+Libraries are told by the environment's lock, not here.
 """
 
 from __future__ import annotations
@@ -11,54 +17,29 @@ from __future__ import annotations
 import ast
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from functools import cache
-from typing import Any
+from functools import cache, partial
 
-from solvent.identity.code import package_folder
-
-
-@dataclass(frozen=True)
-class Definition:
-    """What a module binds to a name."""
-
-    module: Module
-    name: str
-    statements: Sequence[ast.AST]
-
-    def __str__(self) -> str:
-        """Its import path."""
-        return f"{self.module.name}.{self.name}"
-
-
-@dataclass(frozen=True, eq=False)
-class Module:
-    """The source of a module: its definitions, and what it imports by which name.
-
-    Attributes:
-        name: Its import path.
-        definitions: Name -> the statements that bind it.
-        imports: Name -> the import path it stands for.
-        stars: Modules of which all names are imported.
-    """
-
-    name: str
-    definitions: dict[str, list[ast.AST]] = field(default_factory=dict)
-    imports: dict[str, str] = field(default_factory=dict)
-    stars: list[str] = field(default_factory=list)
+from solvent.identity.code import files_digest, files_of
+from solvent.identity.effects import FUNCTIONS, Definition, Effect, effects_of, finds_at_run_time, library_of
+from solvent.identity.modules import SUITE, Module, beside, follows, import_closure, module_at, roots_of
 
 
 def function_digests(paths: Sequence[str]) -> dict[str, str]:
-    """Import path of a function -> SHA-256 of what it and all that it calls do.
+    """Import path of a function -> SHA-256 of what it and all that it calls do, where all of them are imported.
 
     Raises:
         ModuleNotFoundError: If a path names nothing.
     """
-    return {path: function_digest(path) for path in paths}
+    roots = roots_of(paths)
+    loaded = import_closure(paths, roots)
+    effects = [one for module in loaded for one in effects_of(module, partial(referred, roots))]
+    packages = sorted({one.name.split(".")[0] for one in loaded} - {SUITE})
+    files = files_digest(file for package in packages for file in files_of(package) if not file[0].endswith(".py"))
+    return {path: Reach(path, roots, effects).digest(files) for path in paths}
 
 
 def function_digest(path: str) -> str:
-    """SHA-256 of a function, class, method or constant and of all that it refers to in its own package.
+    """The digest of a function, class, method or value where nothing else is imported.
 
     Args:
         path: Its import path.
@@ -66,38 +47,136 @@ def function_digest(path: str) -> str:
     Raises:
         ModuleNotFoundError: If it names nothing.
     """
-    packages = frozenset({"solvent", path.split(".")[0]})
-    first = resolved(path, packages)
-    if not first:
-        raise ModuleNotFoundError(f"nothing is defined at {path}", name=path)
-    reached: dict[str, Definition] = {}
-    waiting = first
-    while waiting:
-        one = waiting.pop()
-        if str(one) not in reached:
-            reached[str(one)] = one
-            waiting += [found for name in names_in(one) for found in referred(one.module, name, packages)]
-    digest = hashlib.sha256()
-    for name in sorted(reached):
-        text = "\n".join(ast.dump(normal(statement)) for statement in reached[name].statements)
-        digest.update(f"{name}\n{hashlib.sha256(text.encode()).hexdigest()}\n".encode())
-    return digest.hexdigest()
+    return function_digests([path])[path]
 
 
-def referred(module: Module, dotted: str, packages: frozenset[str]) -> list[Definition]:
-    """What a name means in a module; nothing if it is a builtin, a local variable, or of a package that is not followed."""
+class Reach:
+    """All that shapes what a function computes.
+
+    Attributes:
+        definitions: Import path -> what the function names, and what that names in turn.
+        effects: The statements that may change any of it, in the order in which they are run.
+    """
+
+    def __init__(self, path: str, roots: frozenset[str], effects: Sequence[Effect]) -> None:
+        """Follows a function.
+
+        Args:
+            path: Its import path.
+            roots: The packages that are followed, and what is beside them.
+            effects: Those of all modules that are imported.
+
+        Raises:
+            ModuleNotFoundError: If it names nothing.
+        """
+        self.roots = roots
+        self.definitions: dict[str, Definition] = {}
+        self.effects: list[Effect] = []
+        first = named(path, roots)
+        if not first:
+            raise ModuleNotFoundError(f"nothing is defined at {path}", name=path)
+        self.follow(first)
+        # What an effect names may be changed by another one.
+        while more := [one for one in effects if one not in self.effects and self.touched_by(one)]:
+            self.effects += more
+            self.follow([found for one in more for found in self.named_by(one.module, one.statement)])
+        self.effects = [one for one in effects if one in self.effects]
+
+    def follow(self, waiting: list[Definition]) -> None:
+        """Adds definitions and all that they name."""
+        while waiting:
+            one = waiting.pop()
+            if str(one) not in self.definitions:
+                self.definitions[str(one)] = one
+                waiting += [found for statement in one.statements for found in self.named_by(one.module, statement)]
+
+    def named_by(self, module: Module, statement: ast.AST) -> list[Definition]:
+        """What a statement names."""
+        return [found for name in names_in(statement) for found in referred(self.roots, module, name)]
+
+    def touched_by(self, effect: Effect) -> bool:
+        """Whether an effect may change what was reached; libraries always are."""
+        return effect.outside or not effect.changes.isdisjoint(self.definitions)
+
+    def digest(self, files: str) -> str:
+        """SHA-256 of all of it.
+
+        Args:
+            files: Digest of what else is in the project's packages.
+        """
+        digest = hashlib.sha256(files.encode())
+        modules = {module.name: module for module, _ in self.statements()}
+        for _, module in sorted(modules.items()):
+            for line in self.lines(module):
+                digest.update(f"{module.name} {line}\n".encode())
+        digest.update(" ".join(dict.fromkeys(one.module.name for one in self.effects)).encode())
+        if any(finds_at_run_time(statement) for module, statement in self.statements() if not of_suite(module)):
+            everything = (file for package in beside(self.roots) for file in files_of(package))
+            digest.update(files_digest(everything).encode())
+        return digest.hexdigest()
+
+    def statements(self) -> Iterator[tuple[Module, ast.AST]]:
+        """All statements reached, each with its module."""
+        for definition in self.definitions.values():
+            yield from ((definition.module, statement) for statement in definition.statements)
+        yield from ((one.module, one.statement) for one in self.effects)
+
+    def lines(self, module: Module) -> Iterator[str]:
+        """What counts of a module: what is run in its order, functions and classes by their names, then what names of libraries mean."""
+        reached = [statement for of, statement in self.statements() if of is module]
+        run = {id(one.statement) for one in self.effects if one.module is module}
+        whole = {id(statement) for statement in reached}
+        for statement in module.statements:
+            if id(statement) in run or (id(statement) in whole and not is_definition(statement)):
+                yield dumped(statement)
+        rest = {dumped(one) for one in reached if is_definition(one) and id(one) not in run}
+        yield from sorted(rest)
+        roots = {name.split(".")[0] for statement in reached for name in names_in(statement)}
+        for root in sorted(roots & module.imports.keys()):
+            if library_of(module, root, partial(referred, self.roots)) is not None:
+                yield f"{root} is {' or '.join(module.imports[root])}"
+        yield " ".join(star for star in module.stars if not follows(star.split(".")[0], self.roots))
+
+
+def of_suite(module: Module) -> bool:
+    """Whether a module is the suite's."""
+    return module.name.split(".")[0] == SUITE
+
+
+def is_definition(statement: ast.AST) -> bool:
+    """Whether a statement defines a function or a class."""
+    return isinstance(statement, (*FUNCTIONS, ast.ClassDef))
+
+
+def named(path: str, roots: frozenset[str]) -> list[Definition]:
+    """What an import path names; of a method, it alone."""
+    found = resolved(path, roots)
+    method = path.rpartition(".")[2]
+    return [one if one.name == method else method_of(one, method) for one in found]
+
+
+@cache
+def referred(
+    roots: frozenset[str], module: Module, dotted: str, seen: frozenset[str] = frozenset()
+) -> list[Definition]:
+    """What a name may mean in a module; nothing if it is a builtin, a local variable, or of a package that is not followed."""
     name, *rest = dotted.split(".")
-    if name in module.definitions:
-        return [Definition(module, name, module.definitions[name])]
-    if name in module.imports:
-        return resolved(".".join([module.imports[name], *rest]), packages)
-    return [found for star in module.stars for found in resolved(f"{star}.{dotted}", packages)]
+    found = [Definition(module, name, module.definitions[name])] if name in module.definitions else []
+    for target in module.imports.get(name, ()):
+        found += resolved(".".join([target, *rest]), roots, seen)
+    return found or [one for star in module.stars for one in resolved(f"{star}.{dotted}", roots, seen)]
 
 
-def resolved(dotted: str, packages: frozenset[str]) -> list[Definition]:
-    """What an import path names: one definition, a method of a class, or all of a module."""
+def resolved(dotted: str, roots: frozenset[str], seen: frozenset[str] = frozenset()) -> list[Definition]:
+    """What an import path names: a definition, or all of a module.
+
+    Args:
+        dotted: The path.
+        roots: The packages that are followed.
+        seen: Paths that lead here, as modules may import from one another.
+    """
     pieces = dotted.split(".")
-    if pieces[0] not in packages:
+    if dotted in seen or not follows(pieces[0], roots):
         return []
     for length in range(len(pieces), 0, -1):
         module = module_at(".".join(pieces[:length]))
@@ -106,8 +185,7 @@ def resolved(dotted: str, packages: frozenset[str]) -> list[Definition]:
         rest = pieces[length:]
         if not rest:
             return [Definition(module, name, of) for name, of in module.definitions.items()]
-        found = referred(module, ".".join(rest), packages)
-        return [method_of(one, rest[1]) if len(rest) > 1 and one.module is module else one for one in found]
+        return referred(roots, module, ".".join(rest), seen | {dotted})
     return []
 
 
@@ -118,78 +196,23 @@ def method_of(definition: Definition, name: str) -> Definition:
         for statement in definition.statements
         if isinstance(statement, ast.ClassDef)
         for method in statement.body
-        if isinstance(method, ast.FunctionDef) and method.name == name
+        if isinstance(method, FUNCTIONS) and method.name == name
     ]
     return Definition(definition.module, f"{definition.name}.{name}", methods) if methods else definition
 
 
 @cache
-def module_at(name: str) -> Module | None:
-    """The module of an import path; None if there is none."""
-    package, *rest = name.split(".")
-    try:
-        folder = package_folder(package)
-    except ModuleNotFoundError:
-        return None
-    place = folder.joinpath(*rest) if rest else folder
-    file = place.joinpath("__init__.py") if place.is_dir() else folder.joinpath(*rest[:-1], f"{rest[-1]}.py")
-    if not file.is_file():
-        return None
-    module = Module(name)
-    inside = name if file.name == "__init__.py" else name.rpartition(".")[0]
-    tree = ast.parse(file.read_text(encoding="utf-8"))
-    for statement in top_level(tree.body):
-        for bound in bound_by(statement):
-            module.definitions.setdefault(bound, []).append(statement)
-    for node in ast.walk(tree):
-        note_import(module, inside, node)
-    return module
-
-
-def top_level(statements: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
-    """The statements that a module runs, those under a condition included."""
-    for statement in statements:
-        yield statement
-        if isinstance(statement, ast.If | ast.Try | ast.With):
-            for part in ("body", "orelse", "finalbody"):
-                yield from top_level(getattr(statement, part, []))
-            for handler in getattr(statement, "handlers", []):
-                yield from top_level(handler.body)
-
-
-def bound_by(statement: ast.stmt) -> list[str]:
-    """The names that a statement binds or changes."""
-    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-        return [statement.name]
-    targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
-    return [
-        node.id for target in targets if target is not None for node in ast.walk(target) if isinstance(node, ast.Name)
-    ]
-
-
-def note_import(module: Module, inside: str, node: ast.AST) -> None:
-    """Enters what an import statement brings."""
-    if isinstance(node, ast.Import):
-        for alias in node.names:
-            target = alias.name if alias.asname else alias.name.split(".")[0]
-            module.imports[alias.asname or target] = target
-    elif isinstance(node, ast.ImportFrom):
-        pieces = inside.split(".")
-        base = pieces[: len(pieces) - node.level + 1] if node.level else []
-        source = ".".join([*base, *filter(None, [node.module])])
-        for alias in node.names:
-            if alias.name == "*":
-                module.stars.append(source)
-            else:
-                module.imports[alias.asname or alias.name] = f"{source}.{alias.name}"
-
-
-def names_in(definition: Definition) -> list[str]:
-    """The names, dotted as far as they are, that a definition refers to."""
+def names_in(statement: ast.AST) -> tuple[str, ...]:
+    """The names, dotted as far as they are, that a statement refers to."""
     found = Names()
-    for statement in definition.statements:
-        found.visit(normal(statement))
-    return sorted(found.names)
+    found.visit(statement)
+    return tuple(sorted(found.names))
+
+
+@cache
+def dumped(statement: ast.AST) -> str:
+    """A statement as it counts: without its place in the file."""
+    return ast.dump(statement)
 
 
 class Names(ast.NodeVisitor):
@@ -219,34 +242,3 @@ class Names(ast.NodeVisitor):
         for part in (node.target, node.value):
             if part is not None:
                 self.visit(part)
-
-
-def normal(statement: ast.AST) -> ast.AST:
-    """A statement without what computes nothing."""
-    # Parsed again, as a copy that may be changed.
-    copy: ast.AST = Normal().visit(ast.parse(ast.unparse(statement)))
-    return copy
-
-
-class Normal(ast.NodeTransformer):
-    """Takes out docstrings and the annotations of functions."""
-
-    def visit_FunctionDef(self, node: ast.FunctionDef) -> Any:
-        """A function."""
-        node.returns = None
-        return self.without_docstring(node)
-
-    def visit_ClassDef(self, node: ast.ClassDef) -> Any:
-        """A class."""
-        return self.without_docstring(node)
-
-    def visit_arg(self, node: ast.arg) -> Any:
-        """A parameter."""
-        node.annotation = None
-        return node
-
-    def without_docstring(self, node: ast.FunctionDef | ast.ClassDef) -> Any:
-        """A function or class without its docstring, and what is in it likewise."""
-        if ast.get_docstring(node, clean=False) is not None:
-            node.body = node.body[1:] or [ast.Pass()]
-        return self.generic_visit(node)
