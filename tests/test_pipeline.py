@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -171,12 +172,16 @@ def test_other_code_is_checked_out_from_the_commit_of_the_manifest(made: Any, sh
     done = subprocess.run(
         words,
         cwd=made.root / "conf",
-        env={**os.environ, "PYTHONPATH": paths},
+        env={**os.environ, "PYTHONPATH": paths, "JAVA_TOOL_OPTIONS": "-Dsay.so=true"},
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+    # Two sessions have started, features were built and a model trained: all that is said of it is the suite's own.
+    assert done.stderr == ""
+    own = re.compile(r"shop version 1 was made by .*|[a-z]+( [a-z]+)? +identical .*|identical: shop version 1 .*")
+    assert [line for line in done.stdout.splitlines() if not own.fullmatch(line)] == []
     assert "shop version 1 was made by the code of commit" in done.stdout
     assert "identical: shop version 1 was made again exactly" in done.stdout
     assert made.git("worktree", "list").count("\n") == 1

@@ -56,7 +56,8 @@ def classic_names(source: str) -> list[str]:
 
 def test_no_module_reaches_for_a_classic_session() -> None:
     found = {path.relative_to(ROOT).as_posix(): classic_names(path.read_text()) for path in CODE}
-    assert found
+    # How far Spark is, only the context of a classic session tells, and only the server of any other.
+    assert found.pop("lib/solvent/progress.py") == ["sparkContext"]
     assert {path: names for path, names in found.items() if names} == {}
 
 

@@ -60,7 +60,7 @@ class Commands(click.Group):
     show_envvar=True,
     help="Folder that holds conf/ (default: found upwards).",
 )
-@click.option("--verbose", is_flag=True, help="Show what Spark and MLflow log.")
+@click.option("--verbose", is_flag=True, help="Show what Spark, its Java and MLflow log.")
 @click.version_option(package_name="solvent")
 @click.pass_context
 def main(ctx: click.Context, root: Path | None, verbose: bool) -> None:

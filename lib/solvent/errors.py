@@ -19,6 +19,10 @@ class ConfigurationError(SolventError):
     exit_code = 2
 
 
+class SessionError(SolventError):
+    """Spark does not start."""
+
+
 class IngestError(SolventError):
     """A landing file cannot be read as its source declares, or has changed since it was ingested."""
 

@@ -87,9 +87,10 @@ def run_of(settings: Settings, as_of: date | None = None, force: bool = False) -
 
 
 def listen(verbose: bool = False) -> None:
-    """Shows what Spark and MLflow log, or only their errors."""
-    logging.basicConfig(level=logging.INFO if verbose else logging.ERROR, format="%(asctime)s %(name)s %(message)s")
+    """Shows what Spark, its Java and MLflow log, or nothing of it."""
+    # What libraries cannot do they raise as well, and it is said in a line; what they log of it is a stack trace.
+    logging.basicConfig(level=logging.INFO if verbose else logging.CRITICAL, format="%(asctime)s %(name)s %(message)s")
     if not verbose:
-        # What it cannot do is raised as well, and said in a line; it logs a stack trace of it.
+        # It has a level of its own.
         logging.getLogger("mlflow").setLevel(logging.CRITICAL)
         warnings.filterwarnings("ignore")

@@ -45,6 +45,7 @@ from solvent.investigation import (
     resolve,
 )
 from solvent.monitoring import Monitored, append_model_health, monitor, reference_measured
+from solvent.progress import Progress, work_of
 from solvent.registry import CHALLENGER, CHAMPION, ModelVersion, Registry
 from solvent.release import (
     SHARED,
@@ -102,17 +103,20 @@ class Run:
             force: Do again what is there.
             pins: The versions of the sources to read; their last ones if none are given.
         """
-        self.settings, self.as_of, self.say, self.force, self.given_pins = settings, as_of, say, force, pins
+        self.settings, self.as_of, self.force, self.given_pins = settings, as_of, force, pins
+        self.say = Progress(say)
         self.project = settings.project
 
     @cached_property
     def spark(self) -> SparkSession:
         """The session."""
         if SparkSession.getActiveSession() is not None:
-            return session(self.settings.environment)
-        with self.step("session") as say:
             spark = session(self.settings.environment)
-            say(f"Spark {spark.version}")
+        else:
+            with self.step("session", "Spark starts") as say:
+                spark = session(self.settings.environment)
+                say(f"Spark {spark.version}")
+        self.say.look = work_of(spark)
         return spark
 
     @cached_property
@@ -171,17 +175,18 @@ class Run:
         return self.given_pins or source_pins(self.warehouse, self.project)
 
     @contextmanager
-    def step(self, name: str) -> Iterator[Callable[[str], None]]:
-        """Tells what a step did, and how long it took."""
+    def step(self, name: str, doing: str = "") -> Iterator[Callable[[str], None]]:
+        """Tells what a step does, and how far it is, while it takes long; then what it did, and how long it took."""
         started = time.monotonic()
         told: list[str] = []
-        yield told.append
+        with self.say.during(name, doing):
+            yield told.append
         self.say(f"{name:<10} {'; '.join(told)}  ({time.monotonic() - started:.1f} s)")
 
     def ingest(self) -> list[Batch]:
         """Brings new landing files into the sources."""
         warehouse = self.warehouse
-        with self.step("ingest") as say:
+        with self.step("ingest", "landing files are read") as say:
             landing = f"{self.settings.environment.landing}/{self.project.project}"
             batches = ingest(warehouse, self.project, landing)
             say(ingested(batches) if batches else "no new files")
@@ -191,7 +196,7 @@ class Run:
     def build(self) -> FeatureBuild:
         """The features of this run's as-of."""
         pins, code = self.pins, digest_of(self.shaping)
-        with self.step("features") as say:
+        with self.step("features", f"are built as of {self.as_of}") as say:
             build, made = build_features(
                 self.warehouse, self.project, self.settings.groups, pins, self.as_of, code, self.force
             )
@@ -242,7 +247,7 @@ class Run:
             self.training(self.project.project, self.project.model),
             self.training(self.baseline_name, self.project.baseline),
         ]
-        with self.step("train") as say:
+        with self.step("train", f"{self.project.model.name} and {self.project.baseline.name} learn") as say:
             (version, made), (baseline, beside) = train(self.warehouse, self.registry, trainings, self.force)
             say(told(version, self.project.model, made) + self.chosen(version))
             say(told(baseline, self.project.baseline, beside) + self.chosen(baseline))
@@ -290,7 +295,7 @@ class Run:
             made.append(new)
             return found
 
-        with self.step("evaluate") as say:
+        with self.step("evaluate", f"{version} is measured") as say:
             training, baseline = self.trained_before(version), self.baseline_of(version)
             compared = Compared(measured(training, version), None, measured(training, baseline))
             say(f"on {in_words(training)} {headline(f'{version}', compared.challenger, self.project)}")
@@ -371,7 +376,7 @@ class Run:
             rows, kind = self.scored_on(*of), training.estimator.kind
             return day_sums(rows, kind=kind, slices=measures.slices, threshold=measures.threshold)
 
-        with self.step("compare") as say:
+        with self.step("compare", f"{', '.join(scored)} by day") as say:
             found = dict(zip(scored, at_once(sums, list(scored.values())), strict=True))
             for role in rivals & {*scored}:
                 say(f"challenger with {role} on {len(found[str(role)].parts[ALL, ALL].days)} days")
@@ -454,7 +459,7 @@ class Run:
     def score(self, version: ModelVersion, since: datetime, until: datetime) -> ScoreBatch:
         """Scores the rows of an interval of prediction times."""
         interval = Interval(since, until, self.pins)
-        with self.step("score") as say:
+        with self.step("score", f"{version} predicts {since:%Y-%m-%d} to {until:%Y-%m-%d}") as say:
             batch, made = score(
                 self.warehouse, self.registry, self.project, self.settings.groups, version, interval, self.code
             )
@@ -475,7 +480,7 @@ class Run:
         Raises:
             RefusedError: If any has, naming one.
         """
-        with self.step("skew") as say:
+        with self.step("skew", "features are built again") as say:
             total = 0
             for batch in batches(self.warehouse, version.digest):
                 differing, skewed = skew_of(self.warehouse, self.project, self.settings.groups, batch)
@@ -504,7 +509,7 @@ class Run:
         # What it has learned from, and was asked to score nevertheless, tells nothing of how good it is.
         mine &= F.col("prediction_time") >= F.lit(windows_of(manifest).holdout_start)
         predictions = self.warehouse.read(predictions_table(self.project, self.settings.groups)).where(mine)
-        with self.step("monitor") as say:
+        with self.step("monitor", f"{version} is measured") as say:
             holdout = None
             if not reference_measured(self.warehouse, version):
                 windows = windows_of(manifest)
@@ -534,7 +539,7 @@ class Run:
         """Opens an investigation of what deviates, unless one is open or that alarm had its own; what was opened."""
         if not may_open(found, investigations(self.warehouse, found.version)):
             return None
-        with self.step("open") as say:
+        with self.step("open", "causes are looked for") as say:
             dossier = investigate(
                 self.warehouse, self.project, self.settings.groups, self.registry.manifest(found.version), found,
                 lambda: self.holdout_of(found.version, featured=True), self.pins, self.as_of,

@@ -6,18 +6,20 @@ import atexit
 import logging
 import os
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from py4j.protocol import Py4JJavaError
+from py4j.protocol import Py4JError, Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession, is_remote
 
 from solvent.config.environment import Environment
-from solvent.errors import ConfigurationError
+from solvent.errors import ConfigurationError, SessionError
+from solvent.java import output_aside, refusal
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +93,30 @@ def made(environment: Environment) -> SparkSession:
         settings = on_one_machine(settings, jars)
     elif jars:
         settings["spark.jars"] = ",".join(jars)
-    return configured(builder, settings).getOrCreate()
+    return started(configured(builder, settings), environment.name)
+
+
+def started(builder: SparkSession.Builder, environment: str) -> SparkSession:
+    """A session in a Java of its own, whose output is shown where the log is, and otherwise read only if it does not start.
+
+    Raises:
+        SessionError: If it does not start.
+    """
+    with tempfile.TemporaryFile("a+b") as said, ExitStack() as aside:
+        if not log.isEnabledFor(logging.INFO):
+            aside.enter_context(output_aside(said))
+        try:
+            spark = builder.getOrCreate()
+            # Settings of SQL are read when they are first asked for.
+            spark.conf.get("spark.sql.session.timeZone", None)
+        except (PySparkException, Py4JError, OSError) as error:
+            said.seek(0)
+            # An error of Java says why; one of Python only that no Java answers.
+            why = cause(error) if isinstance(error, Py4JJavaError) else refusal(said.read().decode(errors="replace"))
+            raise SessionError(
+                f"environment {environment}: Spark does not start: {why}; `solvent --verbose` shows all that Java says"
+            ) from error
+        return spark
 
 
 def on_one_machine(settings: Mapping[str, object], jars: Sequence[str]) -> dict[str, object]:
@@ -172,6 +197,10 @@ def persisted(frame: DataFrame) -> bool:
 
 def cause(error: Exception) -> str:
     """What went wrong in Spark, in one line of at most 300 characters, without Java's stack trace."""
-    text = str(error.java_exception.getMessage()) if isinstance(error, Py4JJavaError) else str(error)
+    text = str(error)
+    if isinstance(error, Py4JJavaError):
+        text, kind = str(error.java_exception.getMessage()), str(error.java_exception.getClass().getSimpleName())
+        # Java names what it does not find, and says only by the kind of error that it does not.
+        text = text if " " in text.strip() else f"{kind}: {text}"
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return lines[0][:300] if lines else type(error).__name__

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import click
 from solvent.config.environment import load_environment
 from solvent.errors import RefusedError
 from solvent.options import model_option, where
+from solvent.progress import Progress, work_of
 from solvent.registry import CHAMPION, ModelVersion, Registry
 from solvent.release import find_version
 from solvent.reproduction import present_code, reproduce, reproduce_elsewhere
@@ -40,18 +42,22 @@ def reproduce_command(
             f"{version} was made by the code of commit {str(manifest['commit']['hash'])[:12]}: checking it out beside this one"
         )
         sys.exit(reproduce_elsewhere(found, manifest, version, root))
-    report_reproduction(reproduce(session(found), found, registry, version, root), version)
+    say = Progress(click.echo)
+    with say.during("reproduce", f"{version} is made again"):
+        spark = session(found)
+        say.look = work_of(spark)
+        report_reproduction(reproduce(spark, found, registry, version, root), version, say)
 
 
-def report_reproduction(findings: Any, version: ModelVersion) -> None:
+def report_reproduction(findings: Any, version: ModelVersion, say: Callable[[str], None]) -> None:
     """Tells the findings as they come, and what they come to."""
     differing = []
     for finding in findings:
-        click.echo(f"{finding.part:<16} {'identical' if finding.identical else 'DIFFERS':<10} {finding.detail}")
+        say(f"{finding.part:<16} {'identical' if finding.identical else 'DIFFERS':<10} {finding.detail}")
         if not finding.identical:
             differing.append(finding.part)
     made = [part for part in differing if part not in ("environment", "code")]
     if made:
         raise RefusedError(f"{version} was not made again: {', '.join(differing)} differ")
     note = f" (although {' and '.join(differing)} differ)" if differing else ""
-    click.echo(f"identical: {version} was made again exactly{note}")
+    say(f"identical: {version} was made again exactly{note}")

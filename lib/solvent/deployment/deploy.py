@@ -115,7 +115,8 @@ class Deployment:
         environ = {**code_of(root), "SOLVENT_ENVIRONMENT": self.environment}
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *named]
         with self.step(TESTED) as detail:
-            done = subprocess.run(command, cwd=root, env=environ, capture_output=True, text=True, check=False)  # noqa: S603
+            with self.run.say.during(TESTED, ", ".join(named)):
+                done = subprocess.run(command, cwd=root, env=environ, capture_output=True, text=True, check=False)  # noqa: S603
             last = (done.stdout + done.stderr).strip().splitlines()[-LINES_SHOWN:] or ["no output"]
             self.say(f"{TESTED:<10} {last[-1]}")
             detail |= {"outcome": "passed" if done.returncode == 0 else "failed", "said": last[-1]}

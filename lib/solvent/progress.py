@@ -1,0 +1,169 @@
+"""How far a step is while it runs: one line that moves on a terminal, and a plain line a minute elsewhere."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from pyspark.sql import SparkSession, is_remote
+
+log = logging.getLogger(__name__)
+
+ERASE = "\r\x1b[K"
+
+
+@dataclass(frozen=True)
+class Work:
+    """What Spark has in hand: stages of the jobs that run now, and their tasks, of as many as are planned so far."""
+
+    stages: int
+    stages_done: int
+    tasks: int
+    tasks_done: int
+
+    @classmethod
+    def of(cls, stages: Iterable[tuple[int, int]]) -> Work:
+        """That of stages, each with its tasks and how many of them are done."""
+        known = list(stages)
+        return cls(
+            len(known),
+            sum(done == tasks for tasks, done in known),
+            sum(tasks for tasks, _ in known),
+            sum(done for _, done in known),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.stages_done} of {self.stages} stages, {self.tasks_done:,} of {self.tasks:,} tasks"
+
+
+Look = Callable[[], Work | None]
+
+
+@cache
+def work_of(spark: SparkSession) -> Look:
+    """Tells what a session has in hand; None while it plans, or does nothing."""
+    return told_by_server(spark) if is_remote() else told_by_tracker(spark)
+
+
+def told_by_server(spark: SparkSession) -> Look:
+    """That of Spark Connect, whose server says it with each answer."""
+    running: dict[str | None, list[tuple[int, int]]] = {}
+
+    def hear(stages: Any, inflight_tasks: int, operation_id: str | None, done: bool) -> None:
+        running[operation_id] = [(one.num_tasks, one.num_completed_tasks) for one in stages or ()]
+        if done:
+            del running[operation_id]
+
+    spark.registerProgressHandler(hear)  # type: ignore[arg-type] # its type asks for a class where a function will do
+    return lambda: Work.of([stage for stages in list(running.values()) for stage in stages]) if running else None
+
+
+def told_by_tracker(spark: SparkSession) -> Look:
+    """That of a classic session. Its stages are told by the context alone: neither SQL nor DataFrames know of them."""
+    tracker = spark.sparkContext.statusTracker()
+
+    def look() -> Work | None:
+        jobs = [tracker.getJobInfo(number) for number in tracker.getActiveJobsIds()]
+        stages = [tracker.getStageInfo(number) for job in jobs if job is not None for number in job.stageIds]
+        known = [(one.numTasks, one.numCompletedTasks) for one in stages if one is not None]
+        return Work.of(known) if known else None
+
+    return look
+
+
+class Progress:
+    """Says lines, and between them how far the step is that runs.
+
+    Attributes:
+        look: Tells what Spark has in hand, once there is a session.
+    """
+
+    def __init__(
+        self, say: Callable[[str], None], after: float = 3.0, every: float = 0.5, line_every: float = 60.0
+    ) -> None:
+        """Nothing is shown of what is done soon.
+
+        Args:
+            say: Told of lines.
+            after: Seconds of a step until its line is shown on a terminal.
+            every: Seconds until it moves.
+            line_every: Seconds between plain lines where there is no terminal.
+        """
+        self.say, self.after, self.every, self.line_every = say, after, every, line_every
+        self.look: Look | None = None
+        self.steps: list[object] = []
+        self.shown = False
+        self.lock = threading.RLock()
+
+    def __call__(self, line: str) -> None:
+        """Says a line, in the place of the one that moves."""
+        with self.lock:
+            self.erase()
+            self.say(line)
+
+    @contextmanager
+    def during(self, step: str, doing: str = "") -> Iterator[None]:
+        """Shows how far a step is, or the one within that runs, until it ends."""
+        ended, mine = threading.Event(), object()
+        self.steps.append(mine)
+        teller = threading.Thread(target=self.tell, args=(mine, step, doing, ended), daemon=True)
+        teller.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            teller.join()
+            self.steps.remove(mine)
+            with self.lock:
+                self.erase()
+
+    def tell(self, mine: object, step: str, doing: str, ended: threading.Event) -> None:
+        """Shows one step until it ends."""
+        started, moving = time.monotonic(), moves()
+        wait = self.after if moving else self.line_every
+        # A reader that has gone, or a session that ends meanwhile, is the step's to meet.
+        with suppress(Exception):
+            while not ended.wait(wait):
+                wait = self.every if moving else self.line_every
+                work = self.look() if self.look is not None else None
+                told = ", ".join(str(part) for part in (doing, work, f"{time.monotonic() - started:.0f} s") if part)
+                with self.lock:
+                    if mine is self.steps[-1] and not ended.is_set():
+                        self.show(f"{step:<10} {told}", moving)
+
+    def show(self, text: str, moving: bool) -> None:
+        """Shows a line where the last one was, or below."""
+        if not moving:
+            self.say(text)
+            return
+        sys.stdout.write(f"{ERASE}{text[: width() - 1]}")
+        sys.stdout.flush()
+        self.shown = True
+
+    def erase(self) -> None:
+        """Takes the line that moves away."""
+        if self.shown:
+            sys.stdout.write(ERASE)
+            sys.stdout.flush()
+            self.shown = False
+
+
+def moves() -> bool:
+    """Whether a line can move: on a terminal that can do so, where no log is written between."""
+    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb" and not log.isEnabledFor(logging.INFO)
+
+
+def width() -> int:
+    """Columns of the terminal."""
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).columns or 80
+    except OSError:
+        return 80
