@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from flights.staging import stage
+from solvent.config.base import counted
 from solvent.config.environment import find_root, load_environment
 from solvent.errors import SolventError
 
@@ -29,9 +30,11 @@ def main(environment: str, project: str, since: datetime, until: datetime) -> No
         click.echo(str(error), err=True)
         sys.exit(error.exit_code)
     rows = sum(file.rows for file in staged)
-    click.echo(f"{landing}/{project}: {len(staged)} files staged with {rows} rows, until {until:%Y-%m-%d}")
+    click.echo(
+        f"{landing}/{project}: {counted(len(staged), 'file')} staged with {counted(rows, 'row')}, until {until:%Y-%m-%d}"
+    )
     for file in staged:
-        click.echo(f"  {file.path.relative_to(Path(landing))}  {file.rows} rows")
+        click.echo(f"  {file.path.relative_to(Path(landing))}  {counted(file.rows, 'row')}")
 
 
 if __name__ == "__main__":

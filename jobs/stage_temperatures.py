@@ -7,6 +7,7 @@ from datetime import datetime
 
 import click
 
+from solvent.config.base import counted
 from solvent.config.environment import find_root, load_environment
 from solvent.errors import SolventError
 from temperatures.staging import stage
@@ -24,7 +25,9 @@ def main(environment: str, until: datetime) -> None:
         click.echo(str(error), err=True)
         sys.exit(error.exit_code)
     rows = sum(rows for _, rows in staged)
-    click.echo(f"{landing}/temperatures: {len(staged)} files staged with {rows} rows, until {until:%Y-%m-%d}")
+    click.echo(
+        f"{landing}/temperatures: {counted(len(staged), 'file')} staged with {counted(rows, 'row')}, until {until:%Y-%m-%d}"
+    )
 
 
 if __name__ == "__main__":

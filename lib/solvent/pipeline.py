@@ -18,7 +18,7 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from solvent.config.base import digest_of
+from solvent.config.base import counted, digest_of, first_of
 from solvent.config.estimator import Estimator
 from solvent.config.model import Intervals, Project
 from solvent.errors import EvaluationError, RefusedError, RegistryError
@@ -200,7 +200,9 @@ class Run:
             build, made = build_features(
                 self.warehouse, self.project, self.settings.groups, pins, self.as_of, code, self.force
             )
-            say(f"{'built' if made else 'there already:'} {build.rows:,} rows in {build.table} version {build.version}")
+            say(
+                f"{'built' if made else 'there already:'} {counted(build.rows, 'row')} in {build.table} version {build.version}"
+            )
         return build
 
     def training(self, name: str, estimator: Estimator) -> Training:
@@ -258,7 +260,9 @@ class Run:
         """What a parameter search chose, if there was one."""
         search = self.registry.manifest(version).search
         return (
-            "" if search is None else f", chosen {written(search['chosen'])} of {len(search['candidates'])} candidates"
+            ""
+            if search is None
+            else f", chosen {written(search['chosen'])} of {counted(len(search['candidates']), 'candidate')}"
         )
 
     def trained_before(self, version: ModelVersion) -> Training:
@@ -379,7 +383,7 @@ class Run:
         with self.step("compare", f"{', '.join(scored)} by day") as say:
             found = dict(zip(scored, at_once(sums, list(scored.values())), strict=True))
             for role in rivals & {*scored}:
-                say(f"challenger with {role} on {len(found[str(role)].parts[ALL, ALL].days)} days")
+                say(f"challenger with {role} on {counted(len(found[str(role)].parts[ALL, ALL].days), 'day')}")
         return found
 
     def release(self, review: Review, more: Sequence[GateResult] = (), force: bool = False) -> Decision:
@@ -466,7 +470,7 @@ class Run:
             before = f", {batch.scored_before:,} scored before" if batch.scored_before else ""
             left = f", {batch.unscored:,} without a usable prediction" if batch.unscored else ""
             said = "scored" if made else "there already:"
-            say(f"{version}, {since:%Y-%m-%d} to {until:%Y-%m-%d}: {said} {batch.rows:,} rows{before}{left}")
+            say(f"{version}, {since:%Y-%m-%d} to {until:%Y-%m-%d}: {said} {counted(batch.rows, 'row')}{before}{left}")
         return batch
 
     def predictions(self, version: ModelVersion, since: datetime, until: datetime) -> DataFrame:
@@ -528,7 +532,9 @@ class Run:
             say(
                 f"{version}: {len(found.windows)} {self.project.monitoring.window}s new or changed, {len(found.life)} judged"
             )
-            say(f"trained {health.age_days} days ago, scores {health.rows_per_second:,.0f} rows per second")
+            say(
+                f"trained {counted(health.age_days, 'day')} ago, scores {counted(health.rows_per_second, 'row')} per second"
+            )
         if found.verdict.alarm is not None:
             self.investigate(found)
         if self.settings.environment.webhook is not None:
@@ -613,7 +619,10 @@ class Run:
             RefusedError: If the working tree differs from its commit.
         """
         if self.commit.dirty:
-            what = "is in no git repository" if self.commit.hash is None else "has changes that no commit holds"
+            changed = f" ({first_of(self.commit.changed)})" if self.commit.changed else ""
+            what = (
+                "is in no git repository" if self.commit.hash is None else f"has changes that no commit holds{changed}"
+            )
             raise RefusedError(
                 f"{self.settings.root} {what}: a model made from it cannot be made again; commit, or run without --release"
             )
@@ -648,8 +657,8 @@ def ingested(batches: Sequence[Batch]) -> str:
     }
     sources = ", ".join(sorted({batch.source for batch in batches}))
     return (
-        f"{totals['rows_in']:,} rows of {totals['files']} files into {sources}: {totals['accepted']:,} accepted, "
-        f"{totals['quarantined']:,} quarantined, {totals['duplicates']:,} duplicates"
+        f"{counted(totals['rows_in'], 'row')} of {counted(totals['files'], 'file')} into {sources}: {totals['accepted']:,} accepted, "
+        f"{totals['quarantined']:,} quarantined, {counted(totals['duplicates'], 'duplicate')}"
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from operator import itemgetter
 
+from solvent.config.base import counted
 from solvent.config.expressions import Column
 from solvent.config.model import Retrain
 from solvent.evaluation import ALL
@@ -102,7 +103,7 @@ def triggers(policy: Retrain, standing: Standing) -> tuple[str, ...]:
     age = standing.as_of - standing.trained
     if policy.every is not None and age >= policy.every:
         found.append(
-            f"the last training looks from {standing.trained}, {age.days} days ago (every {policy.every.days} days)"
+            f"the last training looks from {standing.trained}, {counted(age.days, 'day')} ago (every {counted(policy.every.days, 'day')})"
         )
     if policy.new_labels is not None and standing.labels >= policy.new_labels:
         found.append(f"{standing.labels:,} labels have matured since (new_labels {policy.new_labels:,})")

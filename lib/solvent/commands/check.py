@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from solvent.config.base import counted
 from solvent.options import settings_of, where
 
 
@@ -16,6 +17,6 @@ def check_command(ctx: click.Context, project: str, environment: str) -> None:
     features = sum(len(group.features) for group in settings.groups)
     found = settings.project
     click.echo(
-        f"{project} in {settings.environment.name}: ok; {len(found.sources)} sources, {features} features in "
-        f"{len(settings.groups)} groups, {found.model.name} against {found.baseline.name}, {len(found.gates)} gates"
+        f"{project} in {settings.environment.name}: ok; {counted(len(found.sources), 'source')}, {counted(features, 'feature')} in "
+        f"{counted(len(settings.groups), 'group')}, {found.model.name} against {found.baseline.name}, {counted(len(found.gates), 'gate')}"
     )

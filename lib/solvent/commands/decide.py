@@ -50,7 +50,10 @@ def history_command(ctx: click.Context, project: str, environment: str) -> None:
     warehouse = settings_of(ctx, project, environment).warehouse
     steps = deployment_steps(warehouse)
     commits = {one.version: one.commit for one in steps if one.version is not None}
-    for one in decisions(warehouse):
+    made = decisions(warehouse)
+    if not made:
+        click.echo(f"no decision on a champion of {project} was made yet; `solvent release` makes the first")
+    for one in made:
         outcome = "champion" if one.passed else "refused"
         commit = f", commit {commits[one.to_version][:12]}" if one.to_version in commits else ""
         click.echo(f"{one.kind:<9} version {one.to_version} {outcome} (was {one.from_version}{commit}): {one.reason}")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from solvent.config.base import counted
 from solvent.errors import RefusedError
 from solvent.options import as_of_option, force_option, model_option, run_of, settings_of, where
 from solvent.pipeline import Review, Run
@@ -21,8 +22,8 @@ def ingest_command(ctx: click.Context, project: str, environment: str) -> None:
     run = run_of(settings_of(ctx, project, environment))
     for batch in run.ingest():
         click.echo(
-            f"  {batch.source}: {batch.rows_in:,} rows in = {batch.accepted:,} accepted + {batch.quarantined:,} quarantined + "
-            f"{batch.duplicates:,} duplicates; version {batch.version}"
+            f"  {batch.source}: {counted(batch.rows_in, 'row')} in = {batch.accepted:,} accepted + {batch.quarantined:,} quarantined + "
+            f"{counted(batch.duplicates, 'duplicate')}; version {batch.version}"
         )
     click.echo(f"tables: {run.warehouse.location('ingest_batches')}, {run.warehouse.location('quarantine')}")
 

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 
 import click
 
+from solvent.config.base import counted
 from solvent.errors import ConfigurationError, RefusedError
 from solvent.investigation import acknowledge, investigations, resolve
 from solvent.options import DAY, as_of_option, model_option, run_of, settings_of, where
@@ -55,14 +56,14 @@ def monitor_command(ctx: click.Context, project: str, environment: str, which: s
     found = run.monitor(run.find(which))
     for day in found.coverage[-3:]:
         click.echo(
-            f"  {day.window}: {day.predictions:,} predictions = {day.matured:,} with a label + {day.never:,} that never get one + "
+            f"  {day.window}: {counted(day.predictions, 'prediction')} = {day.matured:,} with a label + {day.never:,} that never get one + "
             f"{day.pending:,} that wait for it"
         )
     for source in found.health:
         if source.hours_behind is not None:
             click.echo(
-                f"  source {source.source}: {source.rows:,} rows, {source.hours_behind:,.0f} hours behind; in its last batch "
-                f"{source.accepted:,} accepted, {source.quarantined:,} quarantined"
+                f"  source {source.source}: {counted(source.rows, 'row')}, {counted(source.hours_behind, 'hour')} behind; "
+                f"in its last batch {source.accepted:,} accepted, {source.quarantined:,} quarantined"
             )
     window, latest = run.project.monitoring.window, max((one.window for one in found.drifts), default=None)
     moved = [one for one in found.drifts if one.window == latest and one.psi > one.noise]

@@ -6,7 +6,7 @@ import difflib
 import hashlib
 import json
 import re
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -46,6 +46,17 @@ def duration_text(duration: timedelta) -> str:
         if duration % unit == timedelta(0):
             return f"{duration // unit} {name}{'' if duration == unit else 's'}"
     return f"{duration // UNITS['minute']} minutes"
+
+
+def counted(count: float, thing: str) -> str:
+    """A number of things: "1 source", "2 sources", "1,000 batches"."""
+    some = f"{thing}s" if not thing.endswith(("x", "ch")) else f"{thing}es"
+    return f"{count:,.0f} {thing if round(count) == 1 else some}"
+
+
+def first_of(names: Sequence[str], most: int = 3) -> str:
+    """The first names of a list, and how many more there are."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if len(names) > most else "")
 
 
 Duration = Annotated[timedelta, BeforeValidator(to_duration), PlainSerializer(duration_text)]

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from solvent.config.base import midnight
+from solvent.config.base import counted, midnight
 from solvent.config.expressions import Column
 from solvent.config.model import Canary, Project
 from solvent.errors import FeatureError
@@ -142,7 +142,7 @@ def canary_gates(bounds: Canary, changed: Sequence[Changed]) -> list[GateResult]
 def bounded(rule: str, one: Changed, value: float, bound: float) -> GateResult:
     """A figure held against its bound."""
     passed = value <= bound
-    reason = f"{value:.4f} {'≤' if passed else '>'} {bound:g} of {one.n:,} rows"
+    reason = f"{value:.4f} {'≤' if passed else '>'} {bound:g} of {counted(one.n, 'row')}"
     return GateResult(rule, one.slice, one.slice_value, value, bound, passed, reason)
 
 

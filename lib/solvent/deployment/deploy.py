@@ -16,6 +16,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+from solvent.config.base import counted
 from solvent.deployment.canary import Changed, append_canary, canary_gates, compare_scores, latest_interval
 from solvent.deployment.ledger import CANARY, EVALUATED, RELEASED, TESTED, TRAINED, DeploymentStep, append_step
 from solvent.deployment.plan import TRAIN, Plan
@@ -174,6 +175,6 @@ def said(found: Sequence[Changed], since: datetime) -> str:
         return f"no rows since {since:%Y-%m-%d}"
     whole = found[0]
     return (
-        f"{whole.n:,} rows since {since:%Y-%m-%d}: predictions change by {whole.mean_absolute_change:.4f} in the mean "
+        f"{counted(whole.n, 'row')} since {since:%Y-%m-%d}: predictions change by {whole.mean_absolute_change:.4f} in the mean "
         f"(98 % of them by {whole.low:+.4f} to {whole.high:+.4f}), and {whole.flipped:.1%} of decisions"
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from solvent.config.base import canonical_json
+from solvent.config.base import canonical_json, counted
 from solvent.features.table import SECTIONS, SHAPED_BY
 from solvent.identity import Manifest
 from solvent.tables.sources import Pin
@@ -144,4 +144,4 @@ def data_differences(before: Sequence[Pin], after: Sequence[Pin]) -> list[Differ
 
 def rows_of(pin: Pin | None) -> str:
     """A pin in a few words."""
-    return ABSENT if pin is None else f"{pin.rows:,} rows at version {pin.version}"
+    return ABSENT if pin is None else f"{counted(pin.rows, 'row')} at version {pin.version}"

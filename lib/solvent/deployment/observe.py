@@ -8,7 +8,7 @@ from datetime import date, datetime
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from solvent.config.base import midnight
+from solvent.config.base import counted, midnight
 from solvent.config.model import Project
 from solvent.deployment.ledger import PROBATION, RELEASED, DeploymentStep, append_step, deployment_steps
 from solvent.deployment.probation import ROLLED_BACK, WATCHED, Watch, judge_probation
@@ -142,8 +142,8 @@ def in_words(watch: Watch, risk: float) -> str:
     )
     last = watch.e_values[-1] if watch.e_values else 1.0
     return (
-        f"{watch.outcome}; {len(watch.days)} days with labels: {apart or 'nothing to compare'}; evidence that it is worse {last:.2f}, "
-        f"{1 / risk:.0f} takes it back"
+        f"{watch.outcome}; {counted(len(watch.days), 'day')} with labels: {apart or 'nothing to compare'}; "
+        f"evidence that it is worse {last:.2f}, {1 / risk:.0f} takes it back"
     )
 
 

@@ -14,7 +14,7 @@ from datetime import date
 from statistics import median
 from typing import Any
 
-from solvent.config.base import digest_of
+from solvent.config.base import counted, digest_of
 from solvent.deployment.differences import (
     Difference,
     configuration_differences,
@@ -65,6 +65,7 @@ class Plan:
         steps: In order; none if nothing is to be done.
         gates: The rules that will decide.
         forced: Whether also what was refused or rolled back before is released.
+        changed: The files of the working tree that differ from the commit.
     """
 
     project: str
@@ -81,6 +82,7 @@ class Plan:
     steps: tuple[PlannedStep, ...]
     gates: tuple[str, ...]
     forced: bool = False
+    changed: tuple[str, ...] = ()
 
     @property
     def changes(self) -> bool:
@@ -168,6 +170,7 @@ def make_plan(settings: Settings, commit: Commit, today: date, as_of: date | Non
         steps(settings, outcome, features is not None) if outcome in (TRAIN, RELEASE) else (),
         tuple(gate.rule + (f" on every {gate.slice}" if gate.slice else "") for gate in project.gates),
         force,
+        commit.changed,
     )
 
 
@@ -272,8 +275,12 @@ def steps(settings: Settings, outcome: str, built: bool) -> tuple[PlannedStep, .
         ),
         (TRAINED, RUN if trains else REUSE, "not trained yet from this" if trains else "trained before from the same"),
         (EVALUATED, RUN, "challenger, champion and baseline on the same holdout"),
-        (CANARY, RUN, f"challenger and champion score the latest {deploy.canary.days} days"),
-        (RELEASED, RUN, f"{len(settings.project.gates)} gates; then {deploy.probation.days} days of probation"),
+        (CANARY, RUN, f"challenger and champion score the latest {counted(deploy.canary.days, 'day')}"),
+        (
+            RELEASED,
+            RUN,
+            f"{counted(len(settings.project.gates), 'gate')}; then {counted(deploy.probation.days, 'day')} of probation",
+        ),
     ]
     return tuple(PlannedStep(*one, spent.get(one[0]) if one[1] == RUN else None) for one in planned)
 

@@ -13,9 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from solvent.config.base import first_of
 from solvent.config.environment import Environment, load_environment
 from solvent.config.model import load_project
 from solvent.errors import ConfigurationError, RefusedError
+from solvent.identity.code import changed_files
 from solvent.identity.worktree import environment_file, solvent_of, worktree
 
 NOTES = "solvent"
@@ -60,9 +62,11 @@ def deploy(request: Request, say: Callable[[str], None]) -> int:
     """
     repository = opened(request.repository)
     commit = commit_named(repository, request.revision or "HEAD")
-    if request.revision is None and not repository.bare and repository.is_dirty(untracked_files=True):
+    changed = () if request.revision is not None or repository.bare else changed_files(repository)
+    if changed:
         raise RefusedError(
-            f"{request.repository} has changes that no commit holds; commit them, or name what to deploy with --commit"
+            f"{request.repository} has changes that no commit holds ({first_of(changed)}); "
+            "commit them, or name what to deploy with --commit"
         )
     with worktree(request.repository, commit, f"the deployment of {commit[:12]}") as folder:
         branch = load_project(request.project, folder).deploy.branch

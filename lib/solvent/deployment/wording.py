@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from solvent.config.base import first_of
 from solvent.deployment.differences import Difference
 from solvent.deployment.plan import HELD, NOTHING, RUN, Plan
 
@@ -22,10 +23,9 @@ def headline(plan: Plan) -> str:
 
 def plan_text(plan: Plan) -> str:
     """A plan for a terminal."""
-    lines = [
-        headline(plan),
-        f"commit {plan.commit or 'none'}{' with changes that no commit holds' if plan.dirty else ''}",
-    ]
+    named = f" ({first_of(plan.changed)})" if plan.changed else ""
+    changed = f" with changes that no commit holds{named}" if plan.dirty else ""
+    lines = [headline(plan), f"commit {plan.commit or 'none'}{changed}"]
     lines += differences_text(plan.differences)
     if plan.steps:
         lines.append(f"\nWhat a deployment does (as of {plan.as_of})")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from importlib.resources.abc import Traversable
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 # setup.py writes it into a wheel: commit, branch, dirty, and file -> SHA-256 of what was below conf/.
 BUILT_FROM = "built_from.json"
@@ -17,11 +18,19 @@ BUILT_FROM = "built_from.json"
 
 @dataclass(frozen=True)
 class Commit:
-    """The state of a working tree: full commit hash, branch (None if detached), and whether a file differs from the commit."""
+    """The state of a working tree.
+
+    Attributes:
+        hash: Of the commit, in full; None where there is none.
+        branch: None if none is checked out.
+        dirty: Whether a file differs from the commit.
+        changed: Those that do, where this is a working tree.
+    """
 
     hash: str | None
     branch: str | None
     dirty: bool
+    changed: tuple[str, ...] = ()
 
 
 def commit_of(root: Path) -> Commit:
@@ -40,7 +49,14 @@ def commit_of(root: Path) -> Commit:
     except (git.InvalidGitRepositoryError, git.NoSuchPathError, ValueError):
         return commit_of_wheel(root)
     branch = None if repository.head.is_detached else repository.active_branch.name
-    return Commit(commit, branch, repository.is_dirty(untracked_files=True))
+    changed = changed_files(repository)
+    return Commit(commit, branch, bool(changed), changed)
+
+
+def changed_files(repository: Any) -> tuple[str, ...]:
+    """The files and folders of a working tree that its commit does not hold as they are; what git ignores is none of them."""
+    listed = repository.git.status("--porcelain", "-z", "--no-renames", "--untracked-files=normal")
+    return tuple(line[3:] for line in listed.split("\0") if line)
 
 
 def commit_of_wheel(root: Path) -> Commit:

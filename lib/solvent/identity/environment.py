@@ -17,6 +17,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from solvent.errors import ConfigurationError, RefusedError
+from solvent.java import wrong_java
 from solvent.session import RESULT_SETTINGS, databricks_runtime
 
 LIBRARIES = ("delta-spark", "mlflow", "numpy")
@@ -100,7 +101,7 @@ def java_here() -> dict[str, str]:
     home = os.environ.get("JAVA_HOME")
     java = shutil.which("java", path=f"{home}/bin" if home else None)
     if java is None:
-        raise ConfigurationError("there is no Java on PATH or in JAVA_HOME; install a Java 17 runtime")
+        raise ConfigurationError(wrong_java())
     # It writes the settings to stderr.
     command = [java, "-XshowSettings:properties", "-version"]
     said = subprocess.run(command, capture_output=True, text=True, check=False).stderr  # noqa: S603 (a Java)

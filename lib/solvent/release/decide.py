@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from solvent.config.base import digest_of
+from solvent.config.base import counted, digest_of
 from solvent.config.expressions import Column
 from solvent.errors import RefusedError, TableError
 from solvent.registry import CHAMPION, PREVIOUS, ModelVersion
@@ -136,11 +136,7 @@ def release(
         )
     results = gates()
     failed = [gate for gate in results if not gate.passed]
-    reason = (
-        "; ".join(f"{gate.rule}{place(gate)}: {gate.reason}" for gate in failed)
-        if failed
-        else f"passed {len(results)} gates"
-    )
+    reason = "; ".join(f"{gate.rule}{place(gate)}: {gate.reason}" for gate in failed) if failed else passed(results)
     before = champion.version if champion is not None else None
     decided = Decision("release", challenger.name, before, challenger.version, not failed, reason, tuple(results))
     carry_out(warehouse, registry, challenger, decided, history)
@@ -163,6 +159,14 @@ def standing(history: Sequence[Decision], name: str) -> int | None:
 def last_move(history: Sequence[Decision], name: str) -> Decision | None:
     """The decision that last moved the champion of a model."""
     return next((one for one in reversed(history) if one.passed and one.model == name), None)
+
+
+def passed(results: Sequence[GateResult]) -> str:
+    """How many gates were passed, and in how many decisions, as some are for each value of a slice."""
+    gates = len({one.rule for one in results})
+    return f"passed {counted(gates, 'gate')}" + (
+        f", {len(results)} decisions by slice value" if gates < len(results) else ""
+    )
 
 
 def place(gate: GateResult) -> str:

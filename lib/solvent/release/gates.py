@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from solvent.config.base import counted
 from solvent.config.model import Gate
 from solvent.evaluation import ALL, DaySums, Evaluation, Lead, Measurement, badness, lead
 
@@ -87,7 +88,7 @@ def judged(gate: Gate, compared: Compared) -> Iterator[GateResult]:
     found = [one for one in compared.challenger.measurements if one.metric == gate.metric and one.slice == where]
     judgeable = [one for one in found if one.n >= gate.min_rows]
     if not judgeable:
-        reason = f"no value of {where} has {gate.min_rows} rows"
+        reason = f"no value of {where} has {counted(gate.min_rows, 'row')}"
         yield GateResult(gate.rule, where, ALL, None, None, False, reason)
     for one in judgeable:
         yield judged_one(gate, one, compared)
@@ -149,5 +150,5 @@ def with_interval(found: Lead, confidence: float) -> str:
         return f"{standing(found.value)}; the interval is {found.method}"
     return (
         f"{standing(found.value)}; {100 * confidence:g}% interval of the lead {found.low:.4f} to {found.high:.4f} "
-        f"({found.method}, {found.days} days)"
+        f"({found.method}, {counted(found.days, 'day')})"
     )

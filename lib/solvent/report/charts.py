@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
+from solvent.config.base import counted
 from solvent.evaluation.result import CalibrationBin, HistogramBin, ThresholdPoint
 
 WIDTH, HEIGHT = 340, 300
@@ -136,7 +137,8 @@ def calibration_chart(roles: Sequence[tuple[str, str, Sequence[CalibrationBin]]]
         body += path(Series(role, name, points))
         body += "".join(
             f'<circle class="dot {role}" cx="{across(x):.1f}" cy="{up(y):.1f}" r="2.6">'
-            f"<title>{escape(name)}: predicted {one.mean_prediction:.4g}, observed {one.observed:.4g}, {one.n:,} rows</title></circle>"
+            f"<title>{escape(name)}: predicted {one.mean_prediction:.4g}, observed {one.observed:.4g}, "
+            f"{counted(one.n, 'row')}</title></circle>"
             for (x, y), one in zip(points, bins, strict=True)
         )
     observed = "Observed rate" if binary else "Mean label"
