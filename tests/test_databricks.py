@@ -28,7 +28,7 @@ from solvent.deployment.deploy import Deployment
 from solvent.deployment.plan import TRAIN, Plan
 from solvent.identity import environment_facts
 from solvent.registry.storage import located
-from solvent.session import made
+from solvent.session import ARITHMETIC, EXECUTOR_OPTIONS, JAVA_OPTIONS, made
 from solvent.settings import load_settings
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -212,6 +212,12 @@ def test_jobs_are_what_the_jobs_api_of_databricks_knows(target: str) -> None:
     """Its client drops what it does not know, and refuses values that are none of its words."""
     for name, job in jobs_of(target).items():
         assert JobSettings.from_dict(job).as_dict() == job, name
+
+
+def test_clusters_calculate_as_sessions_of_the_suite_do() -> None:
+    clusters = [one["new_cluster"] for job in jobs_of("prod").values() for one in job.get("job_clusters", [])]
+    assert clusters
+    assert all(one["spark_conf"] == dict.fromkeys((JAVA_OPTIONS, EXECUTOR_OPTIONS), ARITHMETIC) for one in clusters)
 
 
 def test_a_model_rests_in_a_volume_that_spark_and_this_process_call_by_their_own_names() -> None:

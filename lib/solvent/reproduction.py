@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -16,7 +16,17 @@ from solvent.config.model import Project
 from solvent.errors import IntegrityError, SolventError
 from solvent.features import load_groups
 from solvent.features.table import columns_of, content_digest, declared, featured
-from solvent.identity import Commit, Manifest, code_digest, environment_facts, java_of, packages_of
+from solvent.identity import (
+    LOCK,
+    Commit,
+    Manifest,
+    calculation_of,
+    code_digest,
+    environment_facts,
+    java_of,
+    packages_of,
+    unlike_lock,
+)
 from solvent.identity.worktree import environment_file, solvent_of, worktree
 from solvent.registry import ModelVersion, Registry
 from solvent.session import SPARK_ERRORS, cause, kept
@@ -24,13 +34,16 @@ from solvent.tables.sources import Pin, read_source, read_sources, verified_cont
 from solvent.tables.warehouse import Warehouse
 from solvent.training import Inputs, SearchResult, Training, estimator_of, fit, score_holdout, searched, windows_of
 
+# What is compared before anything is made; where it differs, the rest need not come out alike.
+MADE_WITH = ("code", "environment", "arithmetic", "settings")
+
 
 @dataclass(frozen=True)
 class Finding:
-    """What one part of a model is, made again: whether it is the same, and what was compared."""
+    """What one part of a model is, made again: whether it is the same (None if the manifest does not tell), and what was compared."""
 
     part: str
-    identical: bool
+    identical: bool | None
     detail: str
 
 
@@ -54,7 +67,7 @@ def reproduce(
         root: The folder that holds requirements.lock.
 
     Yields:
-        Findings: code, environment, inputs, features, search if there was one, model, predictions.
+        Findings: those of MADE_WITH, inputs, features, search if there was one, model, predictions.
 
     Raises:
         IntegrityError: If the manifest was changed.
@@ -65,6 +78,7 @@ def reproduce(
     yield compared("code", manifest["code"], present_code(manifest))
     here = environment_facts(java_of(spark), root)
     yield environment_finding(manifest["environment"], here)
+    yield from calculation_findings(manifest.calculation, calculation_of(spark))
     pins = tuple(Pin(**pin) for pin in manifest["pins"])
     inputs = list(input_findings(warehouse, project, pins))
     yield from inputs
@@ -89,14 +103,55 @@ def compared(part: str, recorded: str, found: str) -> Finding:
 
 
 def environment_finding(recorded: Mapping[str, str], here: Mapping[str, str]) -> Finding:
-    """What differs between the environment of the training and this one."""
-    differing = [
-        f"{name} was {recorded.get(name, 'none')}, is {here.get(name, 'none')}"
-        for name in sorted(recorded.keys() | here.keys())
-        if recorded.get(name) != here.get(name)
-    ]
+    """What differs between the environment of the training and this one; what older manifests did not record is said to be so."""
+    said = differing(recorded, here, recorded)
     same = f"Python {here['python']}, pyspark {here['pyspark']}, Java {here['java']}, {here['cpu']}"
-    return Finding("environment", not differing, "; ".join(differing) or same)
+    unrecorded = sorted(here.keys() - recorded.keys())
+    told = [said or same, *([f"not recorded: {', '.join(unrecorded)}"] if unrecorded else [])]
+    return Finding("environment", not said, "; ".join(told))
+
+
+def calculation_findings(
+    recorded: Mapping[str, Mapping[str, str]] | None, here: Mapping[str, Mapping[str, str]]
+) -> Iterator[Finding]:
+    """What differs between how the session of the training calculated and how this one does."""
+    for part, is_now in here.items():
+        if recorded is None:
+            yield Finding(part, None, "not recorded, as the manifest is older")
+            continue
+        was = recorded[part]
+        said = differing(was, is_now, was.keys() | is_now.keys())
+        same = ", ".join(f"{name} {value}" for name, value in is_now.items()) or "not told here, nor then"
+        yield Finding(part, not said, said or same)
+
+
+def differing(recorded: Mapping[str, str], here: Mapping[str, str], names: Iterable[str]) -> str:
+    """Those of some facts that differ; empty if none does."""
+    return "; ".join(
+        f"{name} was {recorded.get(name, 'none')}, is {here.get(name, 'none')}"
+        for name in sorted(names)
+        if recorded.get(name) != here.get(name)
+    )
+
+
+def caveats_elsewhere(manifest: Manifest, root: Path) -> Iterator[str]:
+    """What is known, before old code runs, of why it may not make the same.
+
+    Args:
+        manifest: Of the model.
+        root: A checkout of its commit.
+    """
+    unlike = unlike_lock(root)
+    if unlike:
+        yield (
+            f"its commit pins other packages in {LOCK} than are installed here, with which its code will run: "
+            f"{', '.join(map(str, unlike))}"
+        )
+    if manifest.calculation is None:
+        yield (
+            "its code lets each machine calculate as it does fastest, and its manifest does not record how: sums may differ in their "
+            "last bits on another processor, or where a native BLAS is found"
+        )
 
 
 def search_finding(recorded: Mapping[str, Any], again: SearchResult | None) -> Finding:
@@ -156,8 +211,17 @@ def training_again(
     )
 
 
-def reproduce_elsewhere(environment: Environment, manifest: Manifest, version: ModelVersion, root: Path) -> int:
+def reproduce_elsewhere(
+    environment: Environment, manifest: Manifest, version: ModelVersion, root: Path, say: Callable[[str], None]
+) -> int:
     """Makes a model again with the code of its commit, in a worktree of its own; output goes where this process's goes.
+
+    Args:
+        environment: Where tables and models are.
+        manifest: Of the model.
+        version: The model.
+        root: A folder in the repository.
+        say: Told beforehand why it may come out another.
 
     Returns:
         The exit code of that process.
@@ -169,6 +233,8 @@ def reproduce_elsewhere(environment: Environment, manifest: Manifest, version: M
     if commit is None:
         raise IntegrityError(f"{version}: its manifest names no commit, so that its code cannot be had")
     with worktree(root, commit, str(version)) as folder, environment_file(environment) as path:
+        for caveat in caveats_elsewhere(manifest, folder):
+            say(caveat)
         command = [
             *("reproduce", "--here", "--project", manifest["project"]),
             *("--environment", str(path), "--model", str(version.version)),

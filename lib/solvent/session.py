@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from py4j.protocol import Py4JError, Py4JJavaError
+from pyspark import SparkConf
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession, is_remote
 
@@ -44,6 +45,18 @@ AT_ONCE = 4
 # Made by tools/archive_classes.py, in the folder of jars; Java starts without it where another Java or other jars made it.
 ARCHIVE = "classes.jsa"
 JAVA_OPTIONS, CLASS_PATH = "spark.driver.extraJavaOptions", "spark.driver.extraClassPath"
+EXECUTOR_OPTIONS = "spark.executor.extraJavaOptions"
+# netlib, with which Spark ML adds up, takes native libraries where it finds some, else Java's vectors as wide as the processor has them; in
+# another order each. Every processor has vectors of 16 bytes. Older netlibs know no allowNative, but the name of a library.
+ARITHMETIC = " ".join(
+    [
+        "-XX:MaxVectorSize=16",
+        *(f"-Ddev.ludovic.netlib.{part}.allowNative=false" for part in ("blas", "lapack", "arpack")),
+        *(f"-Ddev.ludovic.netlib.{part}.nativeLib=none" for part in ("blas", "lapack", "arpack")),
+    ]
+)
+# spark-submit names by it the Java that it has started.
+SUBMITTED = "PYSPARK_GATEWAY_PORT"
 LOOPBACK = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
 
 Thing = TypeVar("Thing")
@@ -82,7 +95,7 @@ def made(environment: Environment) -> SparkSession:
         atexit.register(spark.stop)
         return spark
     builder, master = SparkSession.builder.appName("solvent"), environment.spark.master
-    settings = {**DELTA, **settings}
+    settings = {**DELTA, **calculating_alike(settings)}
     if master is not None:
         builder = builder.master(master)
     jars = [jar for folder in environment.spark.jars for jar in jars_in(Path(folder))]
@@ -117,6 +130,20 @@ def started(builder: SparkSession.Builder, environment: str) -> SparkSession:
                 f"environment {environment}: Spark does not start: {why}; `solvent --verbose` shows all that Java says"
             ) from error
         return spark
+
+
+def calculating_alike(settings: Mapping[str, object]) -> dict[str, object]:
+    """Settings with which Java calculates alike on every machine, driver and executors; options that are there come later, and win.
+
+    The driver of spark-submit runs already, so that these have to be among its own options.
+    """
+    own = {name: settings.get(name) or submitted(name) for name in (JAVA_OPTIONS, EXECUTOR_OPTIONS)}
+    return {**settings, **{name: f"{ARITHMETIC} {options}".strip() for name, options in own.items()}}
+
+
+def submitted(name: str) -> str:
+    """What spark-submit was given for a setting; empty if nothing, or if it did not start this."""
+    return str(SparkConf().get(name, "")) if SUBMITTED in os.environ else ""
 
 
 def on_one_machine(settings: Mapping[str, object], jars: Sequence[str]) -> dict[str, object]:

@@ -33,7 +33,7 @@ from flights.staging import stage
 from solvent.config.environment import load_environment
 from solvent.identity import Manifest
 from solvent.registry import Registry
-from solvent.session import DELTA, jars_in
+from solvent.session import ARITHMETIC, DELTA, EXECUTOR_OPTIONS, JAVA_OPTIONS, jars_in
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SPARK = Path(pyspark.__file__).parent
@@ -62,11 +62,16 @@ def answers(port: int) -> bool:
 
 
 @contextmanager
-def process(log: Path, *command: str | Path) -> Iterator[subprocess.Popen[bytes]]:
+def process(log: Path, *command: str | Path, **more: str) -> Iterator[subprocess.Popen[bytes]]:
     """A process with all it starts, ended with the block."""
     with log.open("wb") as out:
         started = subprocess.Popen(
-            command, env=spark_environ(), stdout=out, stderr=subprocess.STDOUT, start_new_session=True, cwd=log.parent
+            command,
+            env=spark_environ(**more),
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            cwd=log.parent,
         )
     try:
         yield started
@@ -96,27 +101,31 @@ class Cluster:
 
 
 @contextmanager
-def cluster(folder: Path, workers: int, port: int, page: int) -> Iterator[Cluster]:
-    """A master at a port, with its page at another, and workers of one core each."""
+def cluster(folder: Path, workers: int, port: int, page: int, **first: str) -> Iterator[Cluster]:
+    """A master at a port, with its page at another, and workers of one core each, the first with variables of its own."""
     folder.mkdir(parents=True)
     start = [SPARK / "bin/spark-class", "org.apache.spark.deploy.master.Master", "--host", "127.0.0.1"]
     made = Cluster(f"spark://127.0.0.1:{port}", f"http://127.0.0.1:{page}")
     with process(folder / "master.log", *start, "--port", str(port), "--webui-port", str(page)):
         wait_until(lambda: answers(port) and answers(page), "the master", folder / "master.log")
-        with several(folder, made.master, workers):
+        with several(folder, made.master, workers, **first):
             wait_until(lambda: made.alive() == workers, "all workers", folder / "worker0.log")
             yield made
 
 
 @contextmanager
-def several(folder: Path, master: str, workers: int) -> Iterator[None]:
+def several(folder: Path, master: str, workers: int, **first: str) -> Iterator[None]:
     """Workers of a master."""
     if not workers:
         yield
         return
     one = [SPARK / "bin/spark-class", "org.apache.spark.deploy.worker.Worker", "--host", "127.0.0.1", "--cores", "1"]
     rest = ["--memory", "1g", "--webui-port", "0", "--work-dir", str(folder / f"work{workers - 1}"), master]
-    with process(folder / f"worker{workers - 1}.log", *one, *rest), several(folder, master, workers - 1):
+    own = first if workers == 1 else {}
+    with (
+        process(folder / f"worker{workers - 1}.log", *one, *rest, **own),
+        several(folder, master, workers - 1, **first),
+    ):
         yield
 
 
@@ -127,6 +136,8 @@ def connect_server(folder: Path, port: int) -> Iterator[str]:
     log = folder / "connect.log"
     settings = {
         **DELTA,
+        JAVA_OPTIONS: ARITHMETIC,
+        EXECUTOR_OPTIONS: ARITHMETIC,
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.connect.grpc.binding.address": "127.0.0.1",
@@ -172,7 +183,7 @@ def on_cluster(master: str, shipped: list[Path], job: str) -> list[str]:
         str(SPARK / "bin/spark-submit"),
         *("--master", master, "--driver-memory", "2g", "--executor-memory", "1g", "--executor-cores", "1"),
         *("--conf", "spark.driver.host=127.0.0.1", "--conf", "spark.driver.bindAddress=127.0.0.1"),
-        *("--jars", ",".join(jars_in(ROOT / ".jars"))),
+        *("--driver-java-options", ARITHMETIC, "--jars", ",".join(jars_in(ROOT / ".jars"))),
         *("--py-files", ",".join(map(str, shipped))),
         str(ROOT / "jobs" / f"{job}.py"),
     ]
@@ -281,6 +292,26 @@ def test_a_standalone_cluster_makes_the_same_model(
         executors = [app["cores"] for app in spark.state()["completedapps"]]
     assert executors == [workers]
     require_same_as_here(f"standalone, {workers} workers", shop.root)
+
+
+def test_a_worker_on_another_processor_makes_the_same_model(
+    require_same_as_here: Callable[[str, Path], None],
+    here: Manifest,
+    make_shop: Callable[[], Any],
+    shipped: list[Path],
+    free_port: Callable[[], int],
+    tmp_path: Path,
+) -> None:
+    """Its executor has vectors of half the width, but for what the suite's sessions tell it."""
+    shop = make_shop()
+    place(shop.root, ON_A_CLUSTER)
+    narrow = {"JAVA_TOOL_OPTIONS": "-XX:UseAVX=0"}
+    with cluster(tmp_path / "cluster", 2, free_port(), free_port(), **narrow) as spark:
+        pipeline(shop.root, on_cluster(spark.master, shipped, "pipeline"))
+    logs = [path.read_text() for path in (tmp_path / "cluster").rglob("work*/*/*/stderr")]
+    assert sorted("-XX:UseAVX=0" in log for log in logs) == [False, True]
+    require_same_as_here("standalone, a worker without AVX", shop.root)
+    assert made(shop.root, "shop").calculation == here.calculation
 
 
 def test_spark_connect_makes_the_same_model(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from solvent.errors import RefusedError
-from solvent.identity import require_locked
+from solvent.identity import environment_facts, require_locked
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -22,3 +22,11 @@ def test_packages_are_those_of_the_lock_or_nothing_is_made(tmp_path: Path) -> No
     lock.write_text("PyYAML==0.1 \\\n")
     with pytest.raises(RefusedError, match=f"pins PyYAML 0.1, but {version('pyyaml')} is installed here"):
         require_locked(tmp_path)
+
+
+def test_what_is_not_installed_as_pinned_is_told_beside_the_lock(tmp_path: Path) -> None:
+    assert len(environment_facts({}, ROOT)["lock"]) == 64
+    assert environment_facts({}, tmp_path)["lock"] == "none"
+    lock = tmp_path / "requirements.lock"
+    lock.write_text("PyYAML==0.1 \\\n")
+    assert environment_facts({}, tmp_path)["lock"].endswith(f", but PyYAML {version('pyyaml')} for 0.1")

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -16,7 +15,7 @@ from solvent.options import model_option, where
 from solvent.progress import Progress, work_of
 from solvent.registry import CHAMPION, ModelVersion, Registry
 from solvent.release import find_version
-from solvent.reproduction import present_code, reproduce, reproduce_elsewhere
+from solvent.reproduction import MADE_WITH, Finding, present_code, reproduce, reproduce_elsewhere
 from solvent.session import session
 from solvent.tables.warehouse import Warehouse
 
@@ -41,7 +40,7 @@ def reproduce_command(
         click.echo(
             f"{version} was made by the code of commit {str(manifest['commit']['hash'])[:12]}: checking it out beside this one"
         )
-        sys.exit(reproduce_elsewhere(found, manifest, version, root))
+        sys.exit(reproduce_elsewhere(found, manifest, version, root, click.echo))
     say = Progress(click.echo)
     with say.during("reproduce", f"{version} is made again"):
         spark = session(found)
@@ -49,15 +48,26 @@ def reproduce_command(
         report_reproduction(reproduce(spark, found, registry, version, root), version, say)
 
 
-def report_reproduction(findings: Any, version: ModelVersion, say: Callable[[str], None]) -> None:
-    """Tells the findings as they come, and what they come to."""
-    differing = []
+def report_reproduction(findings: Iterable[Finding], version: ModelVersion, say: Callable[[str], None]) -> None:
+    """Tells the findings as they come, and what they come to; before anything is made, whether it has to come out alike."""
+    differing, untold = [], []
     for finding in findings:
-        say(f"{finding.part:<16} {'identical' if finding.identical else 'DIFFERS':<10} {finding.detail}")
-        if not finding.identical:
+        said = {True: "identical", False: "DIFFERS", None: "unknown"}[finding.identical]
+        say(f"{finding.part:<16} {said:<10} {finding.detail}")
+        if finding.identical is None:
+            untold.append(finding.part)
+        elif not finding.identical:
             differing.append(finding.part)
-    made = [part for part in differing if part not in ("environment", "code")]
+        if finding.part == MADE_WITH[-1] and (differing or untold):
+            say(f"so it need not come out alike: {expected(differing, untold)}")
+    made = [part for part in differing if part not in MADE_WITH]
     if made:
         raise RefusedError(f"{version} was not made again: {', '.join(differing)} differ")
-    note = f" (although {' and '.join(differing)} differ)" if differing else ""
+    note = f" (although {expected(differing, untold)})" if differing or untold else ""
     say(f"identical: {version} was made again exactly{note}")
+
+
+def expected(differing: Sequence[str], untold: Sequence[str]) -> str:
+    """What a model is made with that is not, or is not known to be, what it was."""
+    said = [f"{' and '.join(differing)} differ"] if differing else []
+    return ", ".join([*said, *([f"{' and '.join(untold)} of then not known"] if untold else [])])

@@ -1,7 +1,8 @@
 """Who made a model, from what, with what: commit, code, environment, manifest, and digest."""
 
+from solvent.identity.calculation import calculation_of
 from solvent.identity.code import Commit, code_digest, commit_of, package_folder
-from solvent.identity.environment import environment_facts, java_here, java_of, require_locked
+from solvent.identity.environment import LOCK, environment_facts, java_here, java_of, require_locked, unlike_lock
 from solvent.identity.functions import function_digests
 from solvent.identity.manifest import FORMAT, Manifest, parse_manifest
 from solvent.identity.model_digest import model_digest
@@ -9,8 +10,10 @@ from solvent.identity.modules import packages_of
 
 __all__ = [
     "FORMAT",
+    "LOCK",
     "Commit",
     "Manifest",
+    "calculation_of",
     "code_digest",
     "commit_of",
     "environment_facts",
@@ -22,4 +25,5 @@ __all__ = [
     "packages_of",
     "parse_manifest",
     "require_locked",
+    "unlike_lock",
 ]

@@ -9,25 +9,29 @@ import re
 import shutil
 import subprocess
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import PackageNotFoundError, distributions, version
 from pathlib import Path
 
 import pyspark
 from pyspark.sql import SparkSession
-from pyspark.sql import functions as F
 
 from solvent.errors import ConfigurationError, RefusedError
+from solvent.identity.calculation import asking, on_driver
 from solvent.java import wrong_java
 from solvent.session import RESULT_SETTINGS, databricks_runtime
 
 LIBRARIES = ("delta-spark", "mlflow", "numpy")
-
+LOCK, NONE = "requirements.lock", "none"
+# Of packages that are not as they are pinned.
+SHOWN = 3
 
 JAVA = {"java.version": "java", "os.name": "os", "os.arch": "cpu"}
 
 
 def environment_facts(java: Mapping[str, str], root: Path) -> dict[str, str]:
-    """Versions and platform, by name; "lock" is the SHA-256 of requirements.lock, "none" where there is no such file.
+    """Versions and platform, by name; see lock_of for what pins the packages.
 
     Databricks pins libraries by the version of its runtime, which is there "runtime".
 
@@ -35,7 +39,7 @@ def environment_facts(java: Mapping[str, str], root: Path) -> dict[str, str]:
         java: What java_of or java_here says.
         root: The folder that holds requirements.lock.
     """
-    lock, runtime = root / "requirements.lock", databricks_runtime()
+    runtime = databricks_runtime()
     return {
         "python": platform.python_version(),
         "pyspark": pyspark.__version__,
@@ -44,7 +48,7 @@ def environment_facts(java: Mapping[str, str], root: Path) -> dict[str, str]:
         "solvent": installed("solvent").partition("+")[0],
         **({"runtime": runtime} if runtime is not None else {}),
         **java,
-        "lock": hashlib.sha256(lock.read_bytes()).hexdigest() if lock.is_file() else "none",
+        "lock": lock_of(root),
         **RESULT_SETTINGS,
     }
 
@@ -54,11 +58,42 @@ def installed(library: str) -> str:
     try:
         return version(library)
     except PackageNotFoundError:
-        return "none"
+        return NONE
+
+
+@dataclass(frozen=True)
+class Unlike:
+    """A package that is not installed as the lock file pins it."""
+
+    name: str
+    pinned: str
+    found: str
+
+    def __str__(self) -> str:
+        """As people read it."""
+        return f"{self.name} {self.found} for {self.pinned}"
+
+
+def unlike_lock(root: Path) -> list[Unlike]:
+    """The packages that are installed in another version than requirements.lock pins; one that is not installed is not used.
+
+    Args:
+        root: The folder that holds requirements.lock, if there is one.
+    """
+    lock = root / LOCK
+    if not lock.is_file():
+        return []
+    found_at = packages_here()
+    pins = re.findall(r"^([\w.-]+)==(\S+)", lock.read_text(encoding="utf-8"), re.MULTILINE)
+    return [
+        Unlike(name, pinned, found)
+        for name, pinned in pins
+        if (found := found_at.get(canonical(name), pinned)) != pinned
+    ]
 
 
 def require_locked(root: Path) -> None:
-    """Refuses to go on with other packages than requirements.lock pins; one that is not installed is not used.
+    """Refuses to go on with other packages than requirements.lock pins.
 
     Args:
         root: The folder that holds requirements.lock, if there is one.
@@ -66,19 +101,31 @@ def require_locked(root: Path) -> None:
     Raises:
         RefusedError: Naming the first package.
     """
-    lock = root / "requirements.lock"
+    for one in unlike_lock(root):
+        raise RefusedError(
+            f"{root / LOCK}: pins {one.name} {one.pinned}, but {one.found} is installed here; install what this commit pins, then "
+            "deploy again"
+        )
+
+
+def lock_of(root: Path) -> str:
+    """What pins the packages that are installed: the SHA-256 of requirements.lock, and what is not as it says; "none" without one."""
+    lock = root / LOCK
     if not lock.is_file():
-        return
-    found_at: dict[str, str] = {}
+        return NONE
+    first, more = (unlike := unlike_lock(root))[:SHOWN], max(len(unlike) - SHOWN, 0)
+    said = ", ".join(map(str, first)) + (f" and {more} more" if more else "")
+    return hashlib.sha256(lock.read_bytes()).hexdigest() + (f", but {said}" if said else "")
+
+
+@cache
+def packages_here() -> dict[str, str]:
+    """The version of each package that this process imports."""
+    found: dict[str, str] = {}
     for one in distributions():
         # The first is the one that is imported.
-        found_at.setdefault(canonical(one.metadata["Name"]), one.version)
-    for name, pinned in re.findall(r"^([\w.-]+)==(\S+)", lock.read_text(encoding="utf-8"), re.MULTILINE):
-        found = found_at.get(canonical(name), pinned)
-        if found != pinned:
-            raise RefusedError(
-                f"{lock}: pins {name} {pinned}, but {found} is installed here; install what this commit pins, then deploy again"
-            )
+        found.setdefault(canonical(one.metadata["Name"]), one.version)
+    return found
 
 
 def canonical(name: str) -> str:
@@ -88,8 +135,8 @@ def canonical(name: str) -> str:
 
 def java_of(spark: SparkSession) -> dict[str, str]:
     """Java and platform of a session's driver."""
-    properties = [F.expr(f"reflect('java.lang.System', 'getProperty', '{name}')").alias(JAVA[name]) for name in JAVA]
-    return {str(name): str(value) for name, value in spark.range(1).select(*properties).collect()[0].asDict().items()}
+    asked = [asking(JAVA[name], ("java.lang.System", "getProperty", name)) for name in JAVA]
+    return {str(name): str(value) for name, value in on_driver(spark).select(*asked).collect()[0].asDict().items()}
 
 
 def java_here() -> dict[str, str]:

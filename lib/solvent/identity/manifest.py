@@ -22,7 +22,7 @@ class Manifest:
     """A manifest; `document` is JSON values, read by section.
 
     Sections: format, project, model, as_of, windows, commit, configuration, code, functions, pins, features, estimator, search, layout,
-    training, holdout, environment, model_digest, predictions_digest, metrics, parent.
+    training, holdout, environment, calculation, model_digest, predictions_digest, metrics, parent.
     """
 
     document: Mapping[str, Any]
@@ -47,6 +47,12 @@ class Manifest:
     def functions(self) -> Mapping[str, str]:
         """Import path -> digest of the functions that shaped it; none in manifests from before they were told."""
         found: Mapping[str, str] = self.document.get("functions", {})
+        return found
+
+    @property
+    def calculation(self) -> Mapping[str, Mapping[str, str]] | None:
+        """How the session calculated; see solvent.identity.calculation. None in manifests from before it was told."""
+        found: Mapping[str, Mapping[str, str]] | None = self.document.get("calculation")
         return found
 
     def __getitem__(self, section: str) -> Any:

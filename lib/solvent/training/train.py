@@ -7,7 +7,7 @@ and makes the training complete. The Delta table manifests is a copy of what the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
@@ -20,7 +20,7 @@ from solvent.config.expressions import Column
 from solvent.errors import EvaluationError
 from solvent.evaluation import ALL, Evaluation, evaluate
 from solvent.evaluation.table import append_evaluation, find_evaluation
-from solvent.identity import FORMAT, Manifest
+from solvent.identity import FORMAT, Manifest, calculation_of
 from solvent.registry import ModelVersion
 from solvent.session import at_once, kept
 from solvent.tables.digest import content_of, declarations
@@ -142,7 +142,8 @@ def registered(warehouse: Warehouse, registry: Registry, fitted: Fitted) -> Mode
     with registry.run(f"{training.name} as of {training.as_of}", training.key) as run_id:
         source, digest = registry.log_model(fitted.model, signature(training), requirements(training))
         ancestor = parent(registry, training.name)
-        manifest = manifest_of(fitted, digest, ancestor)
+        # Asked once it is fitted, when all executors that took part have come.
+        manifest = manifest_of(fitted, calculation_of(warehouse.spark), digest, ancestor)
         log_run(warehouse, training, fitted.estimator, found, manifest)
         made = registry.register(
             training.name, source, run_id, training.key, digest, manifest, training.project.description
@@ -186,7 +187,9 @@ def require_inputs(version: ModelVersion, manifest: Manifest, columns: Sequence[
         )
 
 
-def manifest_of(fitted: Fitted, digest: str, ancestor: str | None) -> Manifest:
+def manifest_of(
+    fitted: Fitted, calculation: Mapping[str, Mapping[str, str]], digest: str, ancestor: str | None
+) -> Manifest:
     """The manifest of a fitted model."""
     training, counts, scored = fitted.training, fitted.counts, fitted.scored
     windows, project = training.windows, training.project
@@ -215,6 +218,7 @@ def manifest_of(fitted: Fitted, digest: str, ancestor: str | None) -> Manifest:
                 "not_yet_labelled": counts.not_yet_labelled,
             },
             "environment": dict(training.environment),
+            "calculation": dict(calculation),
             "model_digest": digest,
             "predictions_digest": scored.predictions_digest,
             "metrics": overall,
