@@ -18,7 +18,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from solvent.errors import IngestError, TableError
 from solvent.ingest import Batch, ingest
-from solvent.ingest.rows import judged, sorted_out, within_reach
+from solvent.ingest.rows import judged, within_reach
 from solvent.tables.sources import source_pins, verified_content
 from solvent.tables.warehouse import Warehouse
 
@@ -61,7 +61,8 @@ def test_rows_are_accepted_quarantined_or_duplicates(empty_shop: Any) -> None:
     rows = [
         *GOOD,
         GOOD[0],  # the same again
-        "1,c1,2024-01-01 10:00:00,6.5,0",  # the same key with another value
+        "9,c1,2024-01-01 10:00:00,5.5,0",  # two values of one key, and nothing tells which is meant
+        "9,c1,2024-01-01 10:00:00,6.5,0",
         "3,c1,2024-01-01 12:00:00,lots,0",
         ",c1,2024-01-01 12:00:00,5.0,0",
         "4,c1,2024-01-01 12:00:00,-5.0,0",
@@ -72,7 +73,7 @@ def test_rows_are_accepted_quarantined_or_duplicates(empty_shop: Any) -> None:
     ]
     empty_shop.land("orders", "a.csv", [HEADER, *rows])
     batch = only(taken_in(empty_shop))
-    assert (batch.rows_in, batch.accepted, batch.quarantined, batch.duplicates) == (11, 3, 7, 1)
+    assert (batch.rows_in, batch.accepted, batch.quarantined, batch.duplicates) == (12, 3, 8, 1)
     stored = {row.id: (row.customer, row.amount, row.returned) for row in table(empty_shop, "source_orders").collect()}
     assert stored.keys() == {1, 2, 7}
     assert stored[7] == ("c,1", 5.0, None)
@@ -83,7 +84,7 @@ def test_rows_are_accepted_quarantined_or_duplicates(empty_shop: Any) -> None:
     assert reasons["5"] == "placed: not TIMESTAMP: 2024-13-01 12:00:00"
     assert reasons["6"].startswith("does not parse")
     assert "time" in reasons["8"]
-    assert reasons["1"].startswith("conflict: another row has the same id")
+    assert reasons["9"] == "conflict: another row of the file has the same id and other values"
     assert {reason for key, reason in reasons.items() if key in ("", '""')} == {"id: key is missing"}
     assert {file for _, file in refused.values()} == {"a.csv"}
 
@@ -124,34 +125,6 @@ def raw_orders(spark: SparkSession, orders: list[tuple[int | None, str]]) -> Dat
         for id, amount in orders
     ]
     return spark.createDataFrame(texts, RAW)
-
-
-@pytest.mark.parametrize("partitions", [1, 3])
-def test_fates_do_not_depend_on_the_order_or_the_layout_of_rows(
-    shop: Any, spark: SparkSession, partitions: int
-) -> None:
-    """Of rows with one key the same one is kept, wherever it stands: the least file, and the least hash in it."""
-    source = shop.run().project.sources["orders"]
-    values = [
-        (1, "c1", "6.5", "b.csv"),
-        (1, "c1", "5.5", "a.csv"),
-        (1, "c1", "5.5", "b.csv"),
-        (1, "c9", "4.5", "a.csv"),
-        (2, "c2", "7.0", "a.csv"),
-        (2, "c2", "7.0", "c.csv"),
-    ]
-    found = set()
-    for order in (values, values[::-1], values[3:] + values[:3]):
-        texts = [(str(id), who, "2024-01-01 10:00:00", amount, "0", None, "", file) for id, who, amount, file in order]
-        raw = spark.createDataFrame(texts, RAW).repartition(partitions)
-        fates = sorted_out(judged(raw, source), source, None).select("id", "customer", "amount", "_file", "_fate")
-        found.add(tuple(sorted(tuple(row) for row in fates.collect())))
-    (fates,) = found
-    # By hash the row of c9 is the least in a.csv.
-    assert sorted((row[0], row[-1]) for row in fates) == [
-        *((1, fate) for fate in ("accepted", "quarantined", "quarantined", "quarantined")),
-        *((2, fate) for fate in ("accepted", "duplicate")),
-    ]
 
 
 def test_a_file_that_changed_after_ingestion_is_an_error(empty_shop: Any) -> None:

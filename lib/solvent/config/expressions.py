@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -76,6 +77,8 @@ def parse_columns(ddl: str) -> tuple[Column, ...]:
             raise ValueError(
                 f"column {definition.name} is {type_name or 'without type'}; allowed: {', '.join(PRIMITIVES)}"
             )
+        # As Spark reads it, and as its tables name it.
+        type_name = re.sub(r"^DECIMAL(\((\d+)\))?$", lambda found: f"DECIMAL({found[2] or 10},0)", type_name)
         not_null = any(isinstance(one.kind, exp.NotNullColumnConstraint) for one in definition.constraints)
         columns.append(Column(definition.name, type_name, not not_null))
     names = [column.name.lower() for column in columns]

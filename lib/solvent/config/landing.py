@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Callable
 from functools import cached_property
 from typing import Literal, Self
@@ -15,6 +16,8 @@ Option = str | bool | int
 
 # As Spark reads them: two characters for one that is hard to write.
 ESCAPED = {"\\t": "\t", "\\\\": "\\", '\\"': '"', "\\'": "'"}
+# https://spark.apache.org/docs/latest/sql-ref-datetime-pattern.html, less those that are for writing only.
+PATTERN_LETTERS = "GyMLdDahHkKmsSVzOXxZ"
 BREAKS = "\r\n\x00"
 UNICODE = ("utf-8", "utf-16", "utf-16-le", "utf-16-be")
 
@@ -58,10 +61,14 @@ def quote(value: Option) -> str:
 
 
 def pattern(value: Option) -> str:
-    """A pattern of dates or times."""
-    if not word(value).strip():
-        raise ValueError("give a pattern, such as dd.MM.yyyy")
-    return word(value)
+    """A pattern of dates or times, of letters that Spark reads; what is in quotes stands for itself."""
+    text = word(value)
+    bare = re.sub("'[^']*'", "", text)
+    foreign = "".join(sorted(set(re.findall("[A-Za-z']", bare)) - set(PATTERN_LETTERS)))
+    if not text.strip() or foreign or "SSSSSSS" in bare:
+        wrong = f"does not read {foreign}" if foreign else "reads at most SSSSSS"
+        raise ValueError(f"give a pattern such as dd.MM.yyyy or yyyy-MM-dd HH:mm:ss.SSS; Spark {wrong}")
+    return text
 
 
 def encoding(value: Option) -> str:

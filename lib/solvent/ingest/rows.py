@@ -8,14 +8,17 @@ from pyspark.sql.types import BinaryType
 
 from solvent.config.model import Source
 from solvent.ingest.texts import CORRUPT
+from solvent.ingest.values import is_in_range, value_of
 from solvent.tables.digest import row_hash
 from solvent.tables.sources import FILE
 
 
 def judged(raw: DataFrame, source: Source) -> DataFrame:
     """Rows by their declared types, with the reason why a row cannot be accepted, or null."""
-    typed = {column.name: F.expr(f"try_cast(`{column.name}` AS {column.type})") for column in source.columns}
-    reasons: list[Column] = [F.col(CORRUPT)]
+    typed = {column.name: value_of(column, source.landing.reading) for column in source.columns}
+    reasons: list[Column] = [
+        F.when(F.col(CORRUPT).isNotNull(), F.lit("does not parse: another number of values than columns"))
+    ]
     for column in source.columns:
         text, value = F.col(f"`{column.name}`"), typed[column.name]
         bad = text.isNotNull() & value.isNull()
@@ -33,24 +36,48 @@ def judged(raw: DataFrame, source: Source) -> DataFrame:
 
 
 def expected(values: DataFrame, source: Source) -> DataFrame:
-    """Adds what breaks an expectation, or has no time, to the reasons."""
-    # Only rows that parse have values to derive from; under ANSI mode an expression over others may fail.
+    """Adds what breaks an expectation, cannot be derived, or has no time, to the reasons.
+
+    What cannot be computed of a row costs this row. Readers compute the same expressions of accepted rows only, and so never fail.
+    """
+    # Only rows that parse have values to compute with.
     sound = F.col("_reason").isNull()
     reasons = [F.col("_reason")]
     for name, condition in source.expect.items():
-        broken = F.when(sound, ~F.coalesce(F.expr(condition), F.lit(False)))
+        failed = fails(condition, sound)
+        reasons.append(F.when(failed, F.lit(f"expectation {name} cannot be computed: {condition}")))
+        broken = F.when(sound & ~failed, ~F.coalesce(F.expr(condition), F.lit(False)))
         reasons.append(F.when(broken, F.lit(f"expectation {name} does not hold: {condition}")))
-    # A fact whose times cannot be told would be seen by every feature or by none.
     for name, expression in source.derive.items():
-        values = values.withColumn(name, F.when(sound, F.expr(expression)))
+        failed = fails(expression, sound)
+        reasons.append(F.when(failed, F.lit(f"derive {name} cannot be computed: {expression}")))
+        values = values.withColumn(name, F.when(~failed, F.expr(expression)))
+    # A fact whose times cannot be told would be seen by every feature or by none.
     for time, expression in {"event_time": source.event_time, "available_time": source.available_time}.items():
-        untold = F.when(sound, F.expr(expression).isNull())
+        failed = fails(expression, sound)
+        reasons.append(F.when(failed, F.lit(f"{time} cannot be computed: {expression}")))
+        moment = F.when(~failed, F.expr(expression))
+        untold = F.when(~failed, moment.isNull())
         reasons.append(F.when(untold, F.lit(f"{time} cannot be told: {expression} is null")))
+        reasons.append(F.when(~is_in_range(moment), F.lit(f"{time} is not within the years 1 to 9999: {expression}")))
     return values.withColumn("_reason", F.coalesce(*reasons)).drop(*source.derive)
+
+
+def fails(expression: str, among: Column) -> Column:
+    """Whether evaluating an expression ends in an error of Spark's, such as a division by zero; null for rows that are not among these.
+
+    Spark has no general TRY, but evaluates all of the argument of try_to_binary within one; and a struct is never null.
+    """
+    tried = F.try_to_binary(F.struct(F.expr(expression)).cast("string"), F.lit("utf-8"))
+    # Under a condition, as Spark computes what several expressions share once, before and outside of each one's TRY, but for branches.
+    return F.when(among, tried.isNull())
 
 
 def sorted_out(rows: DataFrame, source: Source, stored: DataFrame | None) -> DataFrame:
     """Each row's fate: "accepted", "duplicate" (same key and values are there or came before) or "quarantined".
+
+    The files of a batch count in the order of their names, as if they had come one after the other: the first that has one value for a
+    key decides. Where one file has several, nothing tells which is meant, and all of them go to quarantine.
 
     Args:
         rows: Judged rows.
@@ -61,24 +88,29 @@ def sorted_out(rows: DataFrame, source: Source, stored: DataFrame | None) -> Dat
         rows with _fate STRING and _reason STRING.
     """
     names = [column.name for column in source.columns]
-    rows = rows.withColumn("_hash", row_hash(rows, names))
-    # The least file and hash wins, so that the outcome does not depend on the order of rows.
-    same_key = Window.partitionBy(*source.key, F.col("_reason").isNull()).orderBy(FILE, "_hash")
-    ranked = (
-        with_stored(rows, source, stored)
-        .withColumn("_first", F.first("_hash").over(same_key))
-        .withColumn("_rank", F.row_number().over(same_key))
+    same_key = Window.partitionBy(*source.key, F.col("_reason").isNull())
+    same_file = same_key.orderBy(FILE).rangeBetween(Window.currentRow, Window.currentRow)
+    in_order = same_key.orderBy(FILE, "_hash")
+    rows = (
+        with_stored(rows.withColumn("_hash", row_hash(rows, names)), source, stored)
+        .withColumn("_leads", ~F.col(FILE).eqNullSafe(F.lag(FILE).over(in_order)))
+        .withColumn("_agrees", F.min("_hash").over(same_file) == F.max("_hash").over(same_file))
+        .withColumn("_decides", F.min(F.when(F.col("_agrees"), F.struct(FILE, "_hash"))).over(same_key))
     )
-    kept = F.coalesce(F.col("_there"), F.col("_first"))
-    is_first = F.col("_there").isNull() & (F.col("_rank") == 1)
+    # The value that the key has by then: one that was stored before, or that this file or an earlier one gives it.
+    kept = F.coalesce(F.col("_there"), F.when(F.col(FILE) >= F.col(f"_decides.{FILE}"), F.col("_decides._hash")))
+    is_new = F.col("_there").isNull() & (F.col(FILE) == F.col(f"_decides.{FILE}")) & F.col("_leads")
     fate = (
         F.when(F.col("_reason").isNotNull(), F.lit("quarantined"))
-        .when(is_first, F.lit("accepted"))
+        .when(is_new, F.lit("accepted"))
         .when(F.col("_hash") == kept, F.lit("duplicate"))
         .otherwise(F.lit("quarantined"))
     )
-    conflict = F.lit(f"conflict: another row has the same {', '.join(source.key)} and other values")
-    return ranked.withColumn("_fate", fate).withColumn(
+    key = ", ".join(source.key)
+    conflict = F.when(
+        kept.isNull(), F.lit(f"conflict: another row of the file has the same {key} and other values")
+    ).otherwise(F.lit(f"conflict: an earlier row has the same {key} and other values"))
+    return rows.withColumn("_fate", fate).withColumn(
         "_reason", F.coalesce(F.col("_reason"), F.when(F.col("_fate") == "quarantined", conflict))
     )
 
