@@ -17,6 +17,7 @@ REQUIRED = [
     "matplotlib>=3.8,<4",
     "mlflow>=3.17,<3.18",
     "numpy>=1.26,<3",
+    "packaging>=24",
     "pandas>=2.2,<3",
     "pyarrow>=18",
     "pydantic>=2.12,<3",
@@ -46,7 +47,6 @@ EXTRAS = {
         "mypy>=1.13",
         "nbclient>=0.10",
         "nbformat>=5.10",
-        "pip-tools>=7.4",
         "psutil>=6",
         "psycopg2-binary>=2.9",
         "pytest>=8.2",
@@ -54,6 +54,7 @@ EXTRAS = {
         "ruff>=0.9",
         "setuptools>=77",
         "types-PyYAML>=6",
+        "uv>=0.9",
         "wheel>=0.45",
     ],
 }
@@ -92,7 +93,7 @@ setup(
     name="solvent",
     version="0.1.0",
     description="Spark batch jobs for machine learning without technical debt",
-    python_requires=">=3.11",
+    python_requires=">=3.11,<3.14",
     package_dir={"": "lib"},
     packages=find_packages("lib"),
     # What feature functions read beside them is code as they are.

@@ -185,7 +185,7 @@ class Shop:
         (root / "lib/shop/features.py").write_text(FEATURES)
         (root / ".gitignore").write_text("var/\n__pycache__/\n")
         local = yaml.safe_load((ROOT / "conf/environments/local.yml").read_text())
-        local["spark"]["jars"] = str(ROOT / ".jars")
+        local["spark"]["jars"] = list(load_environment(ENVIRONMENT, ROOT).spark.jars)
         (root / "conf/environments/local.yml").write_text(yaml.safe_dump(local))
         regions = [f"c{number},{'north' if number % 2 else 'south'}" for number in range(20)]
         self.land("customers", "customers.csv", ["customer,region", *regions])
@@ -208,7 +208,7 @@ class Shop:
     @property
     def environ(self) -> dict[str, str]:
         """The variables with which another process imports what this one does, and says at once what it has to say."""
-        paths = [path for path in sys.path if path.endswith("/lib")]
+        paths = [*filter(None, [os.environ.get("PYTHONPATH")]), *(path for path in sys.path if path.endswith("/lib"))]
         return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1"}
 
     def git(self, *words: str) -> str:

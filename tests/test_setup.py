@@ -19,7 +19,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGETS = (
-    *("help", "setup", "run", "replay", "test", "test-long", "cluster-test"),
+    *("help", "setup", "run", "replay", "test", "test-long", "test-spark", "cluster-test"),
     *("lint", "format", "lock", "wheel", "bench", "jars-s3", "clean"),
 )
 
@@ -57,37 +57,74 @@ def test_make_alone_says_what_every_target_is_for(arguments: tuple[str, ...]) ->
     assert all(len(line.split()) > 3 for line in said)
 
 
-def test_without_java_one_line_says_what_to_do(checkout: Path) -> None:
-    programs = checkout / "bin"
-    programs.mkdir()
+def tools_of_make(folder: Path) -> str:
+    """A PATH on which there is what the Makefile needs, and no Java or Python."""
+    folder.mkdir()
     for name in ("make", "sh", "grep", "head"):
-        (programs / name).symlink_to(str(shutil.which(name)))
-    line = one_line(run("make", "setup", cwd=checkout, PATH=str(programs)))
-    assert "Java 17 is needed, but `java -version` says" in line
-    assert "Install a Java 17 runtime and put it on PATH, or set JAVA_HOME" in line
+        (folder / name).symlink_to(str(shutil.which(name)))
+    return str(folder)
+
+
+def test_without_java_one_line_says_what_to_do(checkout: Path) -> None:
+    line = one_line(run("make", "setup", cwd=checkout, PATH=tools_of_make(checkout / "bin")))
+    assert "Java 17, 21 or 25 is needed, but `java -version` says" in line
+    assert "Install such a runtime and put it on PATH, or set JAVA_HOME" in line
     assert not (checkout / ".venv").exists()
 
 
 def test_a_java_home_without_java_is_named(checkout: Path) -> None:
     line = one_line(run("make", "setup", cwd=checkout, JAVA_HOME="/nowhere"))
-    assert "Java 17 is needed, but `/nowhere/bin/java -version` says" in line
+    assert "Java 17, 21 or 25 is needed, but `/nowhere/bin/java -version` says" in line
 
 
-def test_another_java_is_refused(checkout: Path) -> None:
-    java = checkout / "jdk" / "bin" / "java"
-    java.parent.mkdir(parents=True)
-    java.write_text("#!/bin/sh\necho 'openjdk version \"21.0.4\" 2024-07-16' >&2\n")
-    java.chmod(0o755)
-    line = one_line(run("make", "setup", cwd=checkout, JAVA_HOME=str(checkout / "jdk")))
-    assert "Java 17 is needed" in line
-    assert 'openjdk version "21.0.4"' in line
+def program(path: Path, says: str) -> Path:
+    """A program that says one line."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\necho '{says}' >&2\n")
+    path.chmod(0o755)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("version", "taken"),
+    [("17.0.16", True), ("21.0.4", True), ("25", True), ("1.8.0_412", False), ("11.0.24", False), ("171.0", False)],
+)
+def test_which_javas_are_taken(checkout: Path, version: str, taken: bool) -> None:
+    says = f'openjdk version "{version}" 2024-07-16'
+    program(checkout / "jdk" / "bin" / "java", says)
+    done = run("make", "java", cwd=checkout, JAVA_HOME=str(checkout / "jdk"))
+    assert (done.returncode == 0) == taken
+    assert taken or f"says: {says}. Install" in one_line(done)
+
+
+@pytest.mark.parametrize(
+    ("version", "taken"),
+    [("3.11.7", True), ("3.12.1", True), ("3.13.0", True), ("3.10.13", False), ("3.14.0", False), ("3.1.1", False)],
+)
+def test_which_pythons_are_taken(checkout: Path, version: str, taken: bool) -> None:
+    python = program(checkout / "bin" / "python", f"Python {version}")
+    (checkout / "venv").mkdir()
+    done = run("make", "venv/made", "VENV=venv", f"PYTHON={python}", cwd=checkout)
+    assert (done.returncode == 0) == taken
+    assert taken or f"`{python} --version` says: Python {version}. Install one" in one_line(done)
 
 
 def test_a_missing_python_is_refused_in_one_line(checkout: Path) -> None:
     line = one_line(run("make", "setup", "PYTHON=python3.99", cwd=checkout))
-    assert "Python 3.11 is needed, but `python3.99 --version` says" in line
+    assert "Python 3.11, 3.12 or 3.13 is needed, but `python3.99 --version` says" in line
     assert "make setup PYTHON=/path/to/python3.11" in line
     assert not (checkout / ".venv").exists()
+
+
+def test_the_first_python_that_is_there_is_taken(checkout: Path) -> None:
+    path = tools_of_make(checkout / "bin")
+
+    def taken() -> str:
+        return run("make", "--dry-run", "venv/made", "VENV=venv", cwd=checkout, PATH=path).stdout.splitlines()[1]
+
+    for name in ("python3.13", "python3.12", "python3.11"):
+        program(checkout / "bin" / name, f"Python {name.removeprefix('python')}.1")
+        assert taken() == f"{name} -m venv venv"
 
 
 # Delta's jars
@@ -176,10 +213,16 @@ def asked_for() -> list[Requirement]:
     return [Requirement(text) for texts in (assigned["REQUIRED"], *assigned["EXTRAS"].values()) for text in texts]
 
 
-def test_the_lock_pins_what_setup_asks_for() -> None:
+@pytest.mark.parametrize("python", ["3.11.0", "3.12.0", "3.13.0"])
+@pytest.mark.parametrize("system", ["linux", "darwin"])
+def test_the_lock_pins_what_setup_asks_for(python: str, system: str) -> None:
+    place = {"python_full_version": python, "python_version": python.rpartition(".")[0], "sys_platform": system}
     lock = (ROOT / "requirements.lock").read_text()
-    pins = dict(re.findall(r"^([\w.-]+)==(\S+) \\\n    --hash=sha256:[0-9a-f]{64}", lock, re.MULTILINE))
-    assert len(pins) == lock.count("==")
+    lines = re.findall(r"^([^\s#].*) \\\n    --hash=sha256:[0-9a-f]{64}", lock, re.MULTILINE)
+    assert len(lines) == len(re.findall(r"^[^\s#]", lock, re.MULTILINE))
+    held = [one for one in map(Requirement, lines) if one.marker is None or one.marker.evaluate(place)]
+    pins = {one.name: str(one.specifier).removeprefix("==") for one in held}
+    assert len(pins) == len(held)
     for requirement in asked_for():
         pin = pins.get(canonicalize_name(requirement.name))
         assert pin is not None, f"{requirement} is not in requirements.lock; run `make lock`"

@@ -1,9 +1,9 @@
 """Puts a set of jars into a folder of its own: exactly those whose SHA-256 the set's list names, or none.
 
-There are two sets: what Delta needs beyond pyspark's jars, and what tables on S3 need beyond these. Spark's own Ivy resolves
-them, in a JVM whose home and caches are in a temporary folder, because a half-filled local Maven repository makes Ivy fail.
-DEFAULT_ARTIFACT_REPOSITORY names a mirror, as for any Spark. With --from, the jars are copied from a folder, which needs no
-network.
+The sets are what Delta needs beyond pyspark's jars, what tables on S3 need beyond these, and what Delta needs on other versions
+of Spark. Spark's own Ivy resolves them, in a JVM whose home and caches are in a temporary folder, because a half-filled local
+Maven repository makes Ivy fail. DEFAULT_ARTIFACT_REPOSITORY names a mirror, as for any Spark. With --from, the jars are copied
+from a folder, which needs no network.
 """
 
 from __future__ import annotations
@@ -47,6 +47,14 @@ SETS = {
         ("org.apache.hadoop:hadoop-aws:3.5.0", *(f"software.amazon.awssdk:{module}:2.36.2" for module in SDK)),
         ("software.amazon.awssdk:bundle",),
     ),
+    **{
+        f"spark-{spark}": JarSet(f"tests/spark/{spark}/jars.sha256", f".spark-{spark}/jars", (f"io.delta:{delta}",))
+        for spark, delta in {
+            "4.0": "delta-spark_2.13:4.0.1",
+            "4.1": "delta-spark_4.1_2.13:4.1.0",
+            "4.2": "delta-spark_4.2_2.13:4.4.0",
+        }.items()
+    },
 }
 
 

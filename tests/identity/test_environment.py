@@ -19,6 +19,8 @@ def test_packages_are_those_of_the_lock_or_nothing_is_made(tmp_path: Path) -> No
     lock = tmp_path / "requirements.lock"
     lock.write_text(f"not-installed==1.0 \\\n    --hash=sha256:00\nPyYAML=={version('pyyaml')} \\\n")
     require_locked(tmp_path)
+    lock.write_text("PyYAML==0.1 ; python_version < '3.11' --hash=sha256:00  # of an older Python\n")
+    require_locked(tmp_path)
     lock.write_text("PyYAML==0.1 \\\n")
     with pytest.raises(RefusedError, match=f"pins PyYAML 0.1, but {version('pyyaml')} is installed here"):
         require_locked(tmp_path)

@@ -15,6 +15,8 @@ from importlib.metadata import PackageNotFoundError, distributions, version
 from pathlib import Path
 
 import pyspark
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from pyspark.sql import SparkSession
 
 from solvent.errors import ConfigurationError, RefusedError
@@ -84,11 +86,14 @@ def unlike_lock(root: Path) -> list[Unlike]:
     if not lock.is_file():
         return []
     found_at = packages_here()
-    pins = re.findall(r"^([\w.-]+)==(\S+)", lock.read_text(encoding="utf-8"), re.MULTILINE)
+    lines = re.findall(r"^([\w.-]+==.+?)(?:\s+(?:--|#|\\).*)?$", lock.read_text(encoding="utf-8"), re.MULTILINE)
+    pins = [(one, str(one.specifier).removeprefix("==")) for one in map(Requirement, lines)]
     return [
-        Unlike(name, pinned, found)
-        for name, pinned in pins
-        if (found := found_at.get(canonical(name), pinned)) != pinned
+        Unlike(one.name, pinned, found)
+        for one, pinned in pins
+        # Some are for another Python or system than these.
+        if (one.marker is None or one.marker.evaluate())
+        and (found := found_at.get(canonicalize_name(one.name), pinned)) != pinned
     ]
 
 
@@ -124,13 +129,8 @@ def packages_here() -> dict[str, str]:
     found: dict[str, str] = {}
     for one in distributions():
         # The first is the one that is imported.
-        found.setdefault(canonical(one.metadata["Name"]), one.version)
+        found.setdefault(canonicalize_name(one.metadata["Name"]), one.version)
     return found
-
-
-def canonical(name: str) -> str:
-    """The name of a package as it is compared."""
-    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def java_of(spark: SparkSession) -> dict[str, str]:
