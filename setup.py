@@ -19,6 +19,7 @@ REQUIRED = [
     "numpy>=1.26,<3",
     "packaging>=24",
     "pandas>=2.2,<3",
+    "psutil>=5.9,<8",
     "pyarrow>=18",
     "pydantic>=2.12,<3",
     "py4j>=0.10.9",

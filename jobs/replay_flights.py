@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import click
 
 from flights.faults import BEGINS, FAULTS
 from flights.staging import stage
-from solvent.errors import SolventError
+from solvent.failure import ended_plainly
 from solvent.options import listen
 from solvent.replay import replay, report
 from solvent.settings import load_settings
@@ -25,7 +24,7 @@ FIRST, RELEASED, WEEK = date(2013, 1, 1), date(2013, 8, 2), timedelta(days=7)
 def main(until: datetime, fault: str | None, into: Path) -> None:
     """Plays the flights of 2013 week by week from the first release on; tables, models and the page go into a folder of their own."""
     listen()
-    try:
+    with ended_plainly(lambda: "replay"):
         settings = load_settings("flights", "local", Path.cwd()).within(into.absolute())
         landing, planted = settings.environment.landing, (FAULTS[fault], BEGINS) if fault else None
         dates = [RELEASED + WEEK * n for n in range((until.date() - RELEASED) // WEEK + 1)]
@@ -39,9 +38,6 @@ def main(until: datetime, fault: str | None, into: Path) -> None:
             not fault,
         )
         click.echo(report(settings, steps, click.echo))
-    except SolventError as error:
-        click.echo(f"error: {error}", err=True)
-        sys.exit(error.exit_code)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import datetime
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import click
 from flights.staging import stage
 from solvent.config.base import counted
 from solvent.config.environment import find_root, load_environment
-from solvent.errors import SolventError
+from solvent.failure import ended_plainly
 
 DAY = click.DateTime(["%Y-%m-%d"])
 
@@ -23,12 +22,9 @@ DAY = click.DateTime(["%Y-%m-%d"])
 @click.option("--until", type=DAY, required=True, help="Last local date, included.")
 def main(environment: str, project: str, since: datetime, until: datetime) -> None:
     """Stages the flights of 2013, and their weather, into the landing folder, as if they had arrived until a date."""
-    try:
+    with ended_plainly(lambda: "staging flights"):
         landing = load_environment(environment, find_root()).landing
         staged = stage(landing, since.date(), until.date(), project=project)
-    except SolventError as error:
-        click.echo(str(error), err=True)
-        sys.exit(error.exit_code)
     rows = sum(file.rows for file in staged)
     click.echo(
         f"{landing}/{project}: {counted(len(staged), 'file')} staged with {counted(rows, 'row')}, until {until:%Y-%m-%d}"

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import datetime
 
 import click
 
 from solvent.config.base import counted
 from solvent.config.environment import find_root, load_environment
-from solvent.errors import SolventError
+from solvent.failure import ended_plainly
 from temperatures.staging import stage
 
 
@@ -18,12 +17,9 @@ from temperatures.staging import stage
 @click.option("--until", type=click.DateTime(["%Y-%m-%d"]), required=True, help="Last date; only whole months arrive.")
 def main(environment: str, until: datetime) -> None:
     """Stages the weather of Seattle, as if it had arrived until a date."""
-    try:
+    with ended_plainly(lambda: "staging temperatures"):
         landing = load_environment(environment, find_root()).landing
         staged = stage(landing, until.date())
-    except SolventError as error:
-        click.echo(str(error), err=True)
-        sys.exit(error.exit_code)
     rows = sum(rows for _, rows in staged)
     click.echo(
         f"{landing}/temperatures: {counted(len(staged), 'file')} staged with {counted(rows, 'row')}, until {until:%Y-%m-%d}"

@@ -9,9 +9,7 @@ from typing import Any
 
 import click
 
-from solvent.config.environment import find_root
-from solvent.errors import SolventError
-from solvent.options import listen
+from solvent.failure import ended_plainly
 
 # The modules of solvent.commands, and the commands that each has. One is imported when it is needed: what trains takes a second or two
 # to import, which `solvent plan` does without.
@@ -44,12 +42,9 @@ class Commands(click.Group):
         return found
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Runs a subcommand; a user's error ends with its exit code."""
-        try:
+        """Runs a subcommand; whatever goes wrong ends with a line and an exit code."""
+        with ended_plainly(lambda: f"solvent {ctx.invoked_subcommand}", ctx.params["verbose"]):
             return super().invoke(ctx)
-        except SolventError as error:
-            click.echo(f"error: {error}", err=True)
-            sys.exit(error.exit_code)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -65,6 +60,10 @@ class Commands(click.Group):
 @click.pass_context
 def main(ctx: click.Context, root: Path | None, verbose: bool) -> None:
     """Machine learning without technical debt: ingest, features, training, evaluation, release, and proof."""
+    # Imported here, as it takes a second in which an interrupt is no stack trace either.
+    from solvent.config.environment import find_root
+    from solvent.options import listen
+
     ctx.obj = (root or find_root()).resolve()
     import_from(ctx.obj / "lib")
     listen(verbose)

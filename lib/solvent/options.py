@@ -53,7 +53,19 @@ def where(command: Command) -> Command:
     return project(environment(command))
 
 
-DAY = click.DateTime(["%Y-%m-%d"])
+class Day(click.DateTime):
+    """A date from which windows of a century can look back, and that Spark, pandas and MLflow know."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """The midnight that begins it."""
+        found: datetime = super().convert(value, param, ctx)
+        if not FIRST_YEAR <= found.year <= LAST_YEAR:
+            self.fail(f"{value} is not in the years {FIRST_YEAR} to {LAST_YEAR}.", param, ctx)
+        return found
+
+
+FIRST_YEAR, LAST_YEAR = 1900, 2199
+DAY = Day(["%Y-%m-%d"])
 as_of_option = click.option(
     "--as-of",
     callback=as_date,
@@ -93,4 +105,7 @@ def listen(verbose: bool = False) -> None:
     if not verbose:
         # It has a level of its own.
         logging.getLogger("mlflow").setLevel(logging.CRITICAL)
+        logging.getLogger("py4j").setLevel(logging.CRITICAL)
+        # py4j logs some of it in nobody's name.
+        logging.getLogger().addFilter(lambda record: record.module != "java_gateway")
         warnings.filterwarnings("ignore")

@@ -23,6 +23,7 @@ from solvent.config.estimator import Estimator
 from solvent.config.model import Intervals, Project
 from solvent.errors import EvaluationError, RefusedError, RegistryError
 from solvent.evaluation import ALL, DaySums, Evaluation, day_sums
+from solvent.failure import noting
 from solvent.features.table import (
     FeatureBuild,
     build_features,
@@ -179,7 +180,7 @@ class Run:
         """Tells what a step does, and how far it is, while it takes long; then what it did, and how long it took."""
         started = time.monotonic()
         told: list[str] = []
-        with self.say.during(name, doing):
+        with self.say.during(name, doing), noting(name):
             yield told.append
         self.say(f"{name:<10} {'; '.join(told)}  ({time.monotonic() - started:.1f} s)")
 

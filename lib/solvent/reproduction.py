@@ -14,6 +14,7 @@ from solvent.config.base import digest_of
 from solvent.config.environment import Environment
 from solvent.config.model import Project
 from solvent.errors import IntegrityError, SolventError
+from solvent.failure import cause
 from solvent.features import load_groups
 from solvent.features.table import columns_of, content_digest, declared, featured
 from solvent.identity import (
@@ -29,7 +30,7 @@ from solvent.identity import (
 )
 from solvent.identity.worktree import environment_file, solvent_of, worktree
 from solvent.registry import ModelVersion, Registry
-from solvent.session import SPARK_ERRORS, cause, kept
+from solvent.session import SPARK_ERRORS, kept
 from solvent.tables.sources import Pin, read_source, read_sources, verified_content
 from solvent.tables.warehouse import Warehouse
 from solvent.training import Inputs, SearchResult, Training, estimator_of, fit, score_holdout, searched, windows_of

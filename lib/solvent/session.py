@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
+import psutil
 from py4j.protocol import Py4JError, Py4JJavaError
 from pyspark import SparkConf
 from pyspark.errors import PySparkException
@@ -20,6 +21,7 @@ from pyspark.sql import DataFrame, SparkSession, is_remote
 
 from solvent.config.environment import Environment
 from solvent.errors import ConfigurationError, SessionError
+from solvent.failure import cause
 from solvent.java import output_aside, refusal
 
 log = logging.getLogger(__name__)
@@ -115,7 +117,7 @@ def started(builder: SparkSession.Builder, environment: str) -> SparkSession:
     Raises:
         SessionError: If it does not start.
     """
-    with tempfile.TemporaryFile("a+b") as said, ExitStack() as aside:
+    with tempfile.TemporaryFile("a+b") as said, ExitStack() as aside, started_whole():
         if not log.isEnabledFor(logging.INFO):
             aside.enter_context(output_aside(said))
         try:
@@ -144,6 +146,18 @@ def calculating_alike(settings: Mapping[str, object]) -> dict[str, object]:
 def submitted(name: str) -> str:
     """What spark-submit was given for a setting; empty if nothing, or if it did not start this."""
     return str(SparkConf().get(name, "")) if SUBMITTED in os.environ else ""
+
+
+@contextmanager
+def started_whole() -> Iterator[None]:
+    """Ends the Java that was started within if an interrupt comes before Spark has; it would go on alone, and fail with a trace."""
+    before = psutil.Process().children()
+    try:
+        yield
+    except KeyboardInterrupt:
+        for child in set(psutil.Process().children()) - set(before):
+            child.terminate()
+        raise
 
 
 def on_one_machine(settings: Mapping[str, object], jars: Sequence[str]) -> dict[str, object]:
@@ -220,14 +234,3 @@ def persisted(frame: DataFrame) -> bool:
             raise
         return False
     return True
-
-
-def cause(error: Exception) -> str:
-    """What went wrong in Spark, in one line of at most 300 characters, without Java's stack trace."""
-    text = str(error)
-    if isinstance(error, Py4JJavaError):
-        text, kind = str(error.java_exception.getMessage()), str(error.java_exception.getClass().getSimpleName())
-        # Java names what it does not find, and says only by the kind of error that it does not.
-        text = text if " " in text.strip() else f"{kind}: {text}"
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[0][:300] if lines else type(error).__name__

@@ -15,6 +15,7 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, ValidationError
 
 from solvent.errors import ConfigurationError
+from solvent.failure import cause
 
 UNITS = {
     "minute": timedelta(minutes=1),
@@ -22,6 +23,8 @@ UNITS = {
     "day": timedelta(days=1),
     "week": timedelta(weeks=1),
 }
+# So that no window begins before the calendar does.
+LONGEST = timedelta(days=36_525)
 
 
 class Frozen(BaseModel):
@@ -37,6 +40,9 @@ def to_duration(text: Any) -> timedelta:
     found = re.fullmatch(r"(\d+) (minute|hour|day|week)s?", text.strip()) if isinstance(text, str) else None
     if found is None:
         raise ValueError("write a whole number and a unit: minutes, hours, days or weeks, such as '180 days'")
+    duration = float(found[1]) * UNITS[found[2]] if len(found[1]) < 9 else LONGEST
+    if duration >= LONGEST:
+        raise ValueError("is more than a century")
     return int(found[1]) * UNITS[found[2]]
 
 
@@ -126,7 +132,11 @@ def read_yaml(path: Path) -> dict[str, Any]:
         where = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
         raise ConfigurationError(f"{where}: {error.problem}") from None
     except yaml.YAMLError as error:
-        raise ConfigurationError(f"{path}: is not YAML: {error}") from None
+        raise ConfigurationError(f"{path}: is not YAML: {cause(error)}") from None
+    except RecursionError:
+        raise ConfigurationError(f"{path}: is nested too deeply") from None
+    except OSError as error:
+        raise ConfigurationError(f"{path}: {error.strerror}") from None
     if not isinstance(found, dict):
         raise ConfigurationError(f"{path}: found {type(found).__name__}; a mapping of keys to values is expected")
     return found

@@ -48,7 +48,7 @@ class Estimator(Frozen):
 
     estimator: str
     params: dict[str, Any] = {}
-    seed: int = 0
+    seed: int = Field(default=0, ge=-(2**63), lt=2**63)
     partitions: int = Field(default=2, ge=1, le=2)
     search: Search | None = Field(default=None, exclude_if=lambda search: search is None)
 

@@ -73,7 +73,7 @@ def parse_columns(ddl: str) -> tuple[Column, ...]:
     for definition in table.this.expressions:
         kind = definition.args.get("kind")
         type_name = kind.sql("spark").replace(" ", "") if kind is not None else ""
-        if type_name.split("(")[0] not in PRIMITIVES:
+        if not is_primitive(type_name):
             raise ValueError(
                 f"column {definition.name} is {type_name or 'without type'}; allowed: {', '.join(PRIMITIVES)}"
             )
@@ -88,6 +88,14 @@ def parse_columns(ddl: str) -> tuple[Column, ...]:
     return tuple(columns)
 
 
+def is_primitive(type_name: str) -> bool:
+    """Whether Spark has such a type that one value of a landing file can be of; DECIMAL alone has digits, 38 at most."""
+    found = re.fullmatch(r"DECIMAL\((\d+)(?:,(\d+))?\)", type_name)
+    if found is None:
+        return type_name in PRIMITIVES
+    return 1 <= int(found[1]) <= 38 and int(found[2] or 0) <= int(found[1])
+
+
 def columns_used(expression: str) -> set[str]:
     """The columns a Spark SQL expression reads.
 
@@ -98,6 +106,8 @@ def columns_used(expression: str) -> set[str]:
         parsed = sqlglot.parse_one(f"SELECT {expression}", dialect="spark")
     except SqlglotError as error:
         raise ValueError(f"is not a Spark SQL expression: {first_line(error)}") from None
+    except RecursionError:
+        raise ValueError("is nested too deeply") from None
     clauses = [name for name, value in parsed.args.items() if value and name != "expressions"]
     if not isinstance(parsed, exp.Select) or len(parsed.expressions) != 1 or clauses or parsed.find(exp.Star):
         raise ValueError("is not one Spark SQL expression")

@@ -8,9 +8,9 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame
 
 from solvent.config.model import TIMES
-from solvent.errors import FeatureError
+from solvent.errors import FeatureError, SolventError
+from solvent.failure import cause, place
 from solvent.features.group import FeatureGroup
-from solvent.session import cause
 
 
 def build(rows: DataFrame, groups: Sequence[FeatureGroup], sources: Mapping[str, DataFrame]) -> DataFrame:
@@ -40,13 +40,19 @@ def added(rows: DataFrame, group: FeatureGroup, sources: Mapping[str, DataFrame]
     given = {source: declared_facts(group, source, sources) for source in group.sources}
     try:
         result = group.compute(rows, given)
+        if not isinstance(result, DataFrame):
+            raise FeatureError(f"{group.name}: returns a {type(result).__name__}; return rows with its features")
         found_schema = result.schema
+    except SolventError:
+        raise
     except AnalysisException as error:
         raise FeatureError(f"{group.name}: {cause(error)}; it may read what it declares, and nothing else") from None
     except KeyError as error:
         raise FeatureError(
             f"{group.name}: reads {error}, which it does not declare; it declares: {', '.join(given) or 'none'}"
         ) from None
+    except Exception as error:
+        raise FeatureError(f"{group.name}: {cause(error)}{place(error)}") from error
     expected = {field.name: field.dataType.simpleString() for field in rows.schema}
     expected.update({feature.name: feature.type for feature in group.features})
     found = {field.name: field.dataType.simpleString() for field in found_schema}

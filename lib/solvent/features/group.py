@@ -9,7 +9,8 @@ from importlib import import_module
 
 from pyspark.sql import DataFrame
 
-from solvent.errors import FeatureError
+from solvent.errors import FeatureError, SolventError
+from solvent.failure import cause, place
 
 TYPES = ("bigint", "boolean", "double", "int", "string")
 
@@ -80,8 +81,15 @@ def feature_group(
     """
 
     def declared(compute: Compute) -> FeatureGroup:
+        name = f"{compute.__module__}.{compute.__name__}"
+        if not all(isinstance(feature, Feature) for feature in features):
+            raise FeatureError(f"{name}: features is not a list of Feature")
+        if any(isinstance(names, str) for names in (sources or {}).values()):
+            raise FeatureError(f"{name}: sources does not give a list of columns for each source")
+        if look_back is not None and not isinstance(look_back, timedelta):
+            raise FeatureError(f"{name}: look_back is not a timedelta")
         columns = {source: tuple(names) for source, names in (sources or {}).items()}
-        return FeatureGroup(f"{compute.__module__}.{compute.__name__}", tuple(features), columns, look_back, compute)
+        return FeatureGroup(name, tuple(features), columns, look_back, compute)
 
     return declared
 
@@ -100,10 +108,19 @@ def load_group(path: str) -> FeatureGroup:
     module, _, name = path.rpartition(".")
     try:
         found = getattr(import_module(module), name, None)
+    except SolventError:
+        raise
     except ModuleNotFoundError as error:
+        if error.name is None or not f"{module}.".startswith(f"{error.name}."):
+            raise FeatureError(f"feature group {path}: {module} imports {error.name}, which is not there") from error
         raise FeatureError(
             f"feature group {path}: there is no module {error.name}; correct the path in model.yml"
         ) from None
+    # Also that it ends the process, which is not its business.
+    except (Exception, SystemExit) as error:
+        raise FeatureError(
+            f"feature group {path}: {module} cannot be imported: {cause(error)}{place(error)}"
+        ) from error
     if not isinstance(found, FeatureGroup):
         what = "nothing" if found is None else f"a {type(found).__name__}"
         raise FeatureError(

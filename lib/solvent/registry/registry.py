@@ -57,6 +57,9 @@ class Registry:
         database = settings.tracking_uri.removeprefix("sqlite:///")
         if database != settings.tracking_uri:
             Path(database).parent.mkdir(parents=True, exist_ok=True)
+            if Path(database).is_dir():
+                # MLflow would try it again for two minutes.
+                raise RegistryError(f"MLflow at {settings.tracking_uri}: is a folder, where a file is expected")
         self.settings, self.project = settings, project
         mlflow.set_tracking_uri(settings.tracking_uri)
         if settings.registry_uri is not None:

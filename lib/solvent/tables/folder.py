@@ -12,19 +12,28 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, Schema, Transaction, write_deltalake
-from deltalake.exceptions import CommitFailedError, DeltaError
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from pyspark.sql.types import StructType
+
+from solvent.errors import TableError
+from solvent.failure import cause
 
 # Of two appends at the same time, the second to commit has been done already if both are of the same application.
 CONCURRENT = "Concurrent transaction failed"
 
 
 def log_in(folder: Path) -> DeltaTable | None:
-    """The table of a folder; None where there is none, or none yet."""
+    """The table of a folder; None where there is none, or none yet.
+
+    Raises:
+        TableError: If there is a log that cannot be read.
+    """
     try:
         return DeltaTable(folder)
-    except DeltaError:
+    except TableNotFoundError:
         return None
+    except DeltaError as error:
+        raise TableError(f"{folder}: its log cannot be read: {cause(error)}") from error
 
 
 def make_in(folder: Path, schema: StructType, properties: Mapping[str, str]) -> None:

@@ -19,7 +19,8 @@ from pyspark.sql.types import StructType
 from solvent.config.environment import NAME, Tables
 from solvent.config.expressions import Column
 from solvent.errors import TableError
-from solvent.session import SPARK_ERRORS, cause
+from solvent.failure import cause, noting
+from solvent.session import SPARK_ERRORS
 from solvent.tables.columns import arrow_schema, schema_of
 from solvent.tables.folder import append_to, columns_in, commits_in, log_in, make_in, rows_of
 
@@ -140,7 +141,8 @@ class Warehouse:
         """
         for pause in PAUSES:
             try:
-                return self.create_or_check(table, columns, read_by)
+                with noting(f"making {self.location(table)}"):
+                    return self.create_or_check(table, columns, read_by)
             except (*SPARK_ERRORS, TableError) as error:
                 if not any(word in str(error) for word in BEING_MADE):
                     raise
@@ -191,7 +193,7 @@ class Warehouse:
             return reader.load(self.location(table)) if self.tables.path is not None else reader.table(self.name(table))
         except AnalysisException as error:
             asked = f" at version {version}" if version is not None else ""
-            raise TableError(f"{self.location(table)}: cannot be read{asked}: {str(error).splitlines()[0]}") from None
+            raise TableError(f"{self.location(table)}: cannot be read{asked}: {cause(error)}") from None
 
     def rows(self, table: str, **equal: object) -> list[dict[str, Any]]:
         """Rows of a table that grows by a few for each run, with times in UTC; none where there is no table.
@@ -201,7 +203,8 @@ class Warehouse:
             equal: Columns and the values that rows have in them; all rows if none are given.
         """
         if (folder := self.folder(table)) is not None:
-            return rows_of(log, folder, equal) if (log := self.log(table)) is not None else []
+            with noting(f"reading {self.location(table)}"):
+                return rows_of(log, folder, equal) if (log := self.log(table)) is not None else []
         if not self.exists(table):
             return []
         rows = self.read(table)
@@ -225,10 +228,11 @@ class Warehouse:
         writer = rows.write.format("delta").mode("append").option("userMetadata", batch)
         writer = writer.option("txnAppId", application).option("txnVersion", version)
         try:
-            if self.tables.path is not None:
-                writer.save(self.location(table))
-            else:
-                writer.saveAsTable(self.name(table))
+            with noting(f"appending to {self.location(table)}"):
+                if self.tables.path is not None:
+                    writer.save(self.location(table))
+                else:
+                    writer.saveAsTable(self.name(table))
         except SPARK_ERRORS as error:
             if "DELTA_CONCURRENT_TRANSACTION" not in str(error):
                 raise
@@ -250,7 +254,8 @@ class Warehouse:
         if (log := self.log(table)) is None:
             self.append(table, self.spark.createDataFrame(few, schema).coalesce(1), batch, turn)
         else:
-            append_to(log, few, batch, *self.transaction(table, batch, turn))
+            with noting(f"appending to {self.location(table)}"):
+                append_to(log, few, batch, *self.transaction(table, batch, turn))
             self.check_turn(table, batch, turn)
 
     def transaction(self, table: str, batch: str, turn: int | None) -> tuple[str, int]:

@@ -21,7 +21,8 @@ from pyspark.sql import functions as F
 
 from solvent.config.estimator import Estimator, class_params
 from solvent.errors import TrainingError
-from solvent.session import SPARK_ERRORS, cause, kept
+from solvent.failure import cause
+from solvent.session import SPARK_ERRORS, kept
 from solvent.training.layout import canonical_layout
 
 

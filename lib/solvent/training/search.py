@@ -25,7 +25,8 @@ from solvent.config.model import Intervals, Measures
 from solvent.errors import SolventError, TrainingError
 from solvent.evaluation import badness, measure
 from solvent.evaluation.metrics import SIGNED
-from solvent.session import SPARK_ERRORS, at_once, cause, kept
+from solvent.failure import cause
+from solvent.session import SPARK_ERRORS, at_once, kept
 from solvent.training.fit import Inputs, fit, predict
 
 

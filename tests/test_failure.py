@@ -1,0 +1,366 @@
+"""Whatever goes wrong ends in one line, which says what was being done, and why; no way ends in a stack trace."""
+
+from __future__ import annotations
+
+import errno
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from solvent.cli import main
+from solvent.errors import RefusedError
+from solvent.failure import ended_plainly, noting
+
+ROOT = Path(__file__).resolve().parents[1]
+FEATURES = "lib/shop/features.py"
+MODEL, LOCAL = "conf/shop/model.yml", "conf/environments/local.yml"
+
+
+def said(result: Result, code: int = 1) -> str:
+    """The one line that a command ended with."""
+    assert result.exit_code == code, (result.exit_code, result.output, result.exception)
+    lines = result.stderr.splitlines()
+    assert len(lines) == 1, lines
+    assert "Traceback" not in result.output
+    return lines[0]
+
+
+def ending(action: Callable[[], object], *words: str) -> Result:
+    """How a command ends that does something."""
+
+    @click.command()
+    @click.option("--verbose", is_flag=True)
+    def command(verbose: bool) -> None:
+        with ended_plainly(lambda: "testing", verbose), noting("step"), noting("reading the table orders"):
+            action()
+
+    return CliRunner().invoke(command, words)
+
+
+def raising(error: BaseException) -> Callable[[], object]:
+    """An action that fails."""
+
+    def action() -> None:
+        raise error
+
+    return action
+
+
+JAVA = """An error occurred while calling o93.collect.
+: org.apache.spark.SparkException: Job aborted due to stage failure: Task 0 in stage 3.0 failed 1 times, most recent failure: Lost task 0.0
+Driver stacktrace:
+\tat org.apache.spark.scheduler.DAGScheduler.failJob(DAGScheduler.scala:2935)
+Caused by: org.apache.spark.SparkException: [TASK_WRITE_FAILED] Task failed while writing rows to file:/tmp/x. SQLSTATE: 58030
+\t... 3 more
+Caused by: {root}
+== SQL (line 1, position 1) ==
+amount / cents
+^^^^^^^^^^^^^^
+\tat org.apache.spark.sql.errors.QueryExecutionErrors$.divideByZeroError(QueryExecutionErrors.scala:251)
+"""
+DIVIDED = (
+    "org.apache.spark.SparkArithmeticException: [DIVIDE_BY_ZERO] Division by zero. Use `try_divide` to tolerate divisor being 0 "
+    'and return NULL instead. If necessary set "spark.sql.ansi.enabled" to "false" to bypass this error. SQLSTATE: 22012'
+)
+
+
+class ReportedError(Exception):
+    """An error of a library, with many lines."""
+
+
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        (ValueError("no such thing\nin two lines"), "ValueError: no such thing"),
+        (KeyError("amount"), "KeyError: 'amount'"),
+        (AssertionError(), "AssertionError"),
+        (MemoryError(), "MemoryError"),
+        (RecursionError("maximum recursion depth exceeded"), "RecursionError: maximum recursion depth exceeded"),
+        (NotImplementedError(), "NotImplementedError"),
+        (PermissionError(errno.EACCES, "Permission denied", "/var/x"), "/var/x: Permission denied"),
+        (OSError(errno.ENOSPC, "No space left on device", "/var/x"), "/var/x: No space left on device"),
+        (OSError(errno.EXDEV, "Invalid cross-device link", "/a", None, "/b"), "/a: /b: Invalid cross-device link"),
+        (OSError("nothing known of it"), "OSError: nothing known of it"),
+        (UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte"), "UnicodeDecodeError: 'utf-8' codec can't"),
+        (SyntaxError("invalid syntax", ("features.py", 3, 1, "def", 3, 2)), "features.py:3: invalid syntax"),
+        (ModuleNotFoundError("No module named 'boto3'"), "ModuleNotFoundError: No module named 'boto3'"),
+        (ExceptionGroup("two", [ValueError("a"), ValueError("b")]), "ExceptionGroup: two (2 sub-exceptions)"),
+        (ReportedError(""), "ReportedError"),
+        (ReportedError("\n\n  first\nsecond\n"), "first"),
+        (ReportedError(JAVA.format(root=DIVIDED)), "[DIVIDE_BY_ZERO] Division by zero. Use `try_divide` to tolerate divisor "),
+        (ReportedError(JAVA.format(root="java.lang.OutOfMemoryError: Java heap space")), "[TASK_WRITE_FAILED] Task failed while"),
+        (ReportedError("failed\n: java.io.IOException: no disk\n\tat x\nCaused by: a.b.C$D: full\n\tat y"), "C$D: full"),
+        (ReportedError("x" * 10_000), "x" * 400 + ";"),
+    ],
+    ids=lambda case: type(case).__name__ if isinstance(case, Exception) else "",
+)  # fmt: skip
+def test_what_nobody_foresaw_is_said_in_a_line(error: Exception, why: str) -> None:
+    line = said(ending(raising(error)))
+    assert line.startswith(f"error: step, reading the table orders: {why}")
+    assert line.endswith("; --verbose shows the trace")
+    assert len(line) < 500
+
+
+def test_spark_names_the_expression_and_recommends_no_setting_that_changes_results() -> None:
+    line = said(ending(raising(ReportedError(JAVA.format(root=DIVIDED)))))
+    assert "(in amount / cents)" in line
+    assert "ansi" not in line
+    assert "SQLSTATE" not in line
+
+
+def test_a_trace_is_shown_to_whoever_asks_for_it() -> None:
+    result = ending(raising(ValueError("no such thing")), "--verbose")
+    assert result.exit_code == 1
+    assert "Traceback" in result.stderr
+    assert result.stderr.splitlines()[-1].startswith("error: step, reading the table orders: ValueError")
+
+
+def test_what_a_user_can_cause_is_said_as_it_is_and_has_its_exit_code() -> None:
+    assert said(ending(raising(RefusedError("no"))), 3) == "error: no"
+
+
+def test_an_interrupt_is_no_error() -> None:
+    assert said(ending(raising(KeyboardInterrupt())), 130) == "stopped"
+
+
+def test_a_request_to_terminate_is_no_error() -> None:
+    assert said(ending(lambda: signal.raise_signal(signal.SIGTERM) or time.sleep(1)), 143) == "stopped"
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+# Ways that a command can fail
+
+
+@pytest.fixture(scope="module")
+def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository with a project of `solvent new`."""
+    folder = tmp_path_factory.mktemp("example") / "repository"
+    (folder / "conf").mkdir(parents=True)
+    result = CliRunner().invoke(main, ["--root", str(folder), "new", "shop"])
+    assert result.exit_code == 0, result.output
+    return folder
+
+
+@pytest.fixture
+def folder(example: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A copy of it, whose package is imported from there."""
+    folder = shutil.copytree(example, tmp_path / "repository")
+    monkeypatch.chdir(folder)
+    yield folder
+    sys.path[:] = [path for path in sys.path if not path.startswith(str(folder))]
+    for name in [name for name in sys.modules if name.split(".")[0] == "shop"]:
+        del sys.modules[name]
+
+
+def replace(path: str, old: str, new: str) -> Callable[[Path], None]:
+    """Edits a file."""
+
+    def edit(folder: Path) -> None:
+        text = (folder / path).read_text()
+        assert old in text
+        (folder / path).write_text(text.replace(old, new, 1))
+
+    return edit
+
+
+def write(path: str, text: str | bytes) -> Callable[[Path], None]:
+    """Writes a file."""
+
+    def edit(folder: Path) -> None:
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(text if isinstance(text, bytes) else text.encode())
+
+    return edit
+
+
+def both(*edits: Callable[[Path], None]) -> Callable[[Path], None]:
+    """Several edits."""
+
+    def edit(folder: Path) -> None:
+        for one in edits:
+            one(folder)
+
+    return edit
+
+
+def remove(path: str) -> Callable[[Path], None]:
+    """Takes a file away, or puts a folder in its place."""
+
+    def edit(folder: Path) -> None:
+        (folder / path).unlink()
+        (folder / path).mkdir()
+
+    return edit
+
+
+def nothing(_: Path) -> None:
+    """Leaves all as it is."""
+
+
+CHECK, HISTORY, PLAN = ("check",), ("history",), ("plan",)
+PROMOTE = ("promote", "--model", "1", "--reason", "best")
+RAISES = 'raise OSError(28, "No space left on device", "/models")\n'
+GROUP = """
+from solvent.features import Feature, feature_group
+
+@feature_group(features=[{features}]{more})
+def order(rows, sources):
+    return rows
+"""
+FEATURE = 'Feature("a", "double", "A")'
+
+
+def group(features: str = FEATURE, more: str = "") -> Callable[[Path], None]:
+    """Declares the only feature group."""
+    features_yml = "features:\n  - shop.features.order\n  - shop.features.region\n  - shop.features.returns"
+    return both(
+        write(FEATURES, GROUP.format(features=features, more=more)),
+        replace(MODEL, features_yml, "features: [shop.features.order]"),
+        replace(MODEL, "slices: [customer_region]", "slices: []"),
+    )
+
+
+# Name -> what is wrong, the command, its exit code, and what its line says.
+WAYS: dict[str, tuple[Callable[[Path], None], tuple[str, ...], int, str]] = {
+    # model.yml
+    "model.yml is a folder": (remove(MODEL), CHECK, 2, "no such file"),
+    "model.yml is empty": (write(MODEL, ""), CHECK, 2, "found NoneType"),
+    "model.yml is a list": (write(MODEL, "- a"), CHECK, 2, "found list"),
+    "model.yml is binary": (write(MODEL, b"\xff\xfe\x00"), CHECK, 2, "is not UTF-8 text"),
+    "model.yml holds a control character": (write(MODEL, "a: \x07"), CHECK, 2, "is not YAML"),
+    "model.yml holds an object": (write(MODEL, "a: !!python/object:os.system {}"), CHECK, 2, "could not determine"),
+    "model.yml refers to nothing": (write(MODEL, "a: *b"), CHECK, 2, "undefined alias"),
+    "model.yml has a list for a key": (write(MODEL, "[a]: b"), CHECK, 2, "a key is not a word"),
+    "model.yml is nested too deeply": (write(MODEL, "a: " + "[" * 500), CHECK, 2, "nested too deeply"),
+    "a list that holds itself": (replace(MODEL, "features:\n", "features: &a\n  - *a\n"), CHECK, 2, "features"),
+    "a source whose name is a number": (replace(MODEL, "  customers:\n", "  7:\n"), CHECK, 2, "sources"),
+    "a duration beyond all calendars": (replace(MODEL, "56 days", "99999999999 days"), CHECK, 2, "windows.train"),
+    "a seed that Java cannot hold": (replace(MODEL, "seed: 1", f"seed: {2**70}"), CHECK, 2, "model.seed"),
+    "an expression nested too deeply": (
+        replace(MODEL, "event_time: placed", f"event_time: {'(' * 5000}placed{')' * 5000}"), CHECK, 2, "event_time"
+    ),
+    "a declaration with a constraint": (replace(MODEL, "returned INT", "CHECK (id > 1)"), CHECK, 2, "schema"),
+    "a declaration with a key": (replace(MODEL, "returned INT", "PRIMARY KEY (id)"), CHECK, 2, "schema"),
+    "a type with digits that Spark has not": (replace(MODEL, "returned INT", "returned INT(11)"), CHECK, 2, "schema"),
+    "a decimal of too many digits": (replace(MODEL, "amount DOUBLE", "amount DECIMAL(50, 2)"), CHECK, 2, "amount"),
+    "a decimal with more digits behind the point": (
+        replace(MODEL, "amount DOUBLE", "amount DECIMAL(2, 5)"), CHECK, 2, "amount"
+    ),
+    # The environment
+    "an environment that is not there": (nothing, ("check", "--environment", "nowhere"), 2, "no such file"),
+    "an environment that is a folder": (remove(LOCAL), CHECK, 2, LOCAL),
+    "an environment file in no folder": (nothing, ("check", "--environment", "/nowhere/x.yml"), 2, "no such file"),
+    "an environment file below a file": (nothing, ("check", "--environment", f"{MODEL}/x.yml"), 2, "x.yml"),
+    "an environment that is no YAML": (write(LOCAL, "{"), CHECK, 2, LOCAL),
+    # Feature functions
+    "a module that is not there": (replace(MODEL, "shop.features.order", "shop.feature.order"), CHECK, 2, "no module"),
+    "a package that is not there": (replace(MODEL, "shop.features.order", "shop.a.b.order"), CHECK, 2, "no module"),
+    "a module that imports nothing": (write(FEATURES, "import nowhere"), CHECK, 2, "nowhere, which is not there"),
+    "a module that imports nothing of another": (
+        write(FEATURES, "from math import nowhere"), CHECK, 2, "cannot import name 'nowhere'"
+    ),
+    "a module of wrong syntax": (write(FEATURES, "x = 1\ndef"), CHECK, 2, "features.py:2: invalid syntax"),
+    "a module of wrong indentation": (write(FEATURES, "if x:\ny"), CHECK, 2, "features.py:2: expected an indented"),
+    "a module that is not UTF-8": (write(FEATURES, b"x = '\xff'"), CHECK, 2, "features.py"),
+    "a module that holds a null byte": (write(FEATURES, b"x = 1\x00"), CHECK, 2, "null bytes"),
+    "a module that fails": (write(FEATURES, RAISES), CHECK, 2, "/models: No space left on device"),
+    "a module that fails further in": (
+        write(FEATURES, "def f():\n    return {}['a']\n\nf()\n"), CHECK, 2, "KeyError: 'a' ({folder}/lib/shop/features.py:2, f)"
+    ),
+    "a module that ends the process": (write(FEATURES, "import sys\nsys.exit(0)\n"), CHECK, 2, "SystemExit: 0"),
+    "a module without end": (write(FEATURES, "def f():\n    f()\n\nf()\n"), CHECK, 2, "RecursionError"),
+    "a module that imports itself": (
+        write(FEATURES, "from shop.features import order\n"), CHECK, 2, "cannot import name 'order'"
+    ),
+    "a function that is none": (write(FEATURES, "order = 3\n"), CHECK, 2, "a int of that name"),
+    "a function that is not decorated": (write(FEATURES, "def order(): 0\n"), CHECK, 2, "a function of that name"),
+    "a decorator without brackets": (
+        write(FEATURES, "from solvent.features import feature_group\n@feature_group\ndef order(): 0\n"), CHECK, 2, "TypeError"
+    ),
+    "a feature without description": (group('Feature("a", "double")'), CHECK, 2, "TypeError"),
+    "a feature of an unknown type": (group('Feature("a", "float", "A")'), CHECK, 2, "type float is not one of"),
+    "a feature that is a word": (group('"a"'), CHECK, 2, "features is not a list of Feature"),
+    "columns that are a word": (group(more=', sources={"orders": "amount"}'), CHECK, 2, "does not give a list"),
+    "a source that is a list": (group(more=', sources=["orders"]'), CHECK, 2, "AttributeError"),
+    "a look-back that is a number": (group(more=", look_back=28"), CHECK, 2, "look_back is not a timedelta"),
+    # Options
+    "a folder without projects": (nothing, ("--root", "lib", *CHECK), 2, "no model.yml"),
+    "a project with a path": (nothing, ("check", "--project", "../shop"), 2, "../shop"),
+    # Tables, models and git
+    "a log that is no JSON": (write("var/tables/shop/decisions/_delta_log/00000000000000000000.json", "{"), HISTORY, 1, "decisions"),
+    "a database that is none": (write("var/mlflow.db", "no database" * 99), PROMOTE, 1, "mlflow.db"),
+    "a database that is a folder": (write("var/mlflow.db/x", ""), PROMOTE, 1, "mlflow.db"),
+    "a database below a file": (replace(LOCAL, "var/mlflow.db", f"{MODEL}/x.db"), PROMOTE, 1, "model.yml"),
+    "a registry of an unknown kind": (replace(LOCAL, "sqlite:///var", "nosuch:///var"), PROMOTE, 1, "nosuch"),
+    "a database whose driver is not there": (
+        replace(LOCAL, "sqlite:///var", "mysql+nosuch://localhost/var"), PROMOTE, 1, "nosuch"
+    ),
+    "a repository without a commit": (lambda folder: git(folder, "init"), PLAN, 1, ""),
+    "a repository whose head is broken": (
+        both(lambda folder: git(folder, "init"), write(".git/HEAD", "nonsense")), PLAN, 1, ""
+    ),
+    "a repository that points nowhere": (write(".git", "gitdir: /nowhere"), PLAN, 1, ""),
+    "a hook in no repository": (nothing, ("install-hook", "--repo", "/nowhere"), 2, "/nowhere"),
+    "a deployment without a repository": (nothing, ("deploy",), 2, "git"),
+}  # fmt: skip
+
+
+def git(folder: Path, *words: str) -> None:
+    """Runs git."""
+    subprocess.run(["git", *words], cwd=folder, check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_every_way_to_fail_without_spark_is_one_line(way: str, folder: Path) -> None:
+    edit, words, code, why = WAYS[way]
+    edit(folder)
+    line = said(CliRunner().invoke(main, list(words)), code)
+    assert why.format(folder=folder) in line
+    # It names a file, a key, a table or an option.
+    assert re.search(r"/|--", line), line
+
+
+@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
+def test_a_command_that_is_stopped_while_it_begins_says_so_in_a_word(name: str, code: int, example: Path) -> None:
+    program = "from solvent.cli import main; print('begins', flush=True); main()"
+    words = [sys.executable, "-c", program, "--root", str(example), "history"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as command:
+        assert command.stdout is not None
+        command.stdout.readline()
+        time.sleep(0.3)
+        command.send_signal(getattr(signal, name))
+        out, err = command.communicate(timeout=60)
+    assert (command.returncode, out, err) == (code, "", "stopped\n")
+
+
+@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), pytest.param("SIGTERM", 143, marks=pytest.mark.long)])
+def test_what_is_stopped_in_the_middle_of_a_stage_of_spark_prints_one_word(name: str, code: int, example: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from solvent.config.environment import load_environment\n"
+        "from solvent.failure import ended_plainly; from solvent.options import listen; from solvent.session import session, at_once\n"
+        "listen()\n"
+        f"with ended_plainly(lambda: 'testing'):\n"
+        f"    spark = session(load_environment('local', Path({str(ROOT)!r})))\n"
+        "    endless = spark.range(10**15).selectExpr('sum(id % 7)')\n"
+        "    at_once(lambda one: (print('begins', flush=True), endless.collect()), [1, 2])\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as command:
+        assert command.stdout is not None
+        begun = [command.stdout.readline() for _ in range(2)]
+        time.sleep(2)
+        command.send_signal(getattr(signal, name))
+        out, err = command.communicate(timeout=120)
+    assert begun == ["begins\n"] * 2
+    assert (command.returncode, out, err.splitlines()[-1]) == (code, "", "stopped")
+    assert "Traceback" not in err
