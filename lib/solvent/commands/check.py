@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from solvent.config.advice import unsaid
 from solvent.config.base import counted
 from solvent.options import settings_of, where
 
@@ -20,3 +21,5 @@ def check_command(ctx: click.Context, project: str, environment: str) -> None:
         f"{project} in {settings.environment.name}: ok; {counted(len(found.sources), 'source')}, {counted(features, 'feature')} in "
         f"{counted(len(settings.groups), 'group')}, {found.model.name} against {found.baseline.name}, {counted(len(found.gates), 'gate')}"
     )
+    for line in unsaid(found):
+        click.echo(f"to be said: {line}")

@@ -33,7 +33,7 @@ class Source(Frozen):
         key: The columns that name a row; never null.
         derive: Further columns as SQL expressions over the columns before them, computed whenever the source is read.
         event_time: SQL expression: when it happened.
-        available_time: SQL expression: when it could have been known.
+        available_time: SQL expression: when it could have been known, or `always`; where it is not declared, when it happened.
         expect: Named SQL conditions; a row for which one is false goes to quarantine.
     """
 
@@ -42,7 +42,7 @@ class Source(Frozen):
     key: Items[str]
     derive: dict[str, str] = {}
     event_time: str = ALWAYS_KNOWN
-    available_time: str = ALWAYS_KNOWN
+    available_time: str = Field(default_factory=lambda declared: declared.get("event_time", ALWAYS_KNOWN))
     expect: dict[str, str] = {}
 
     @cached_property
@@ -57,6 +57,18 @@ class Source(Frozen):
     def names(self) -> tuple[str, ...]:
         """The columns a reader sees: declared and derived."""
         return (*(column.name for column in self.columns), *self.derive)
+
+    @field_validator("available_time")
+    @classmethod
+    def may_be_always(cls, expression: str) -> str:
+        """Puts the time from which on a fact is always known for the word."""
+        return ALWAYS_KNOWN if expression.strip().lower() == "always" else expression
+
+    def read_by(self, expression: str) -> frozenset[str]:
+        """The declared columns that an expression is made of, through derived columns and times."""
+        computed = {**self.derive, **{name: getattr(self, name) for name in TIMES}}
+        used = columns_used(expression)
+        return frozenset(used - set(computed)).union(*(self.read_by(computed[name]) for name in used & set(computed)))
 
     @field_validator("ddl")
     @classmethod
@@ -411,11 +423,29 @@ def unknown_sources(project: Project) -> Iterator[str]:
     for name in prediction.known:
         if name not in project.predicted.names:
             yield f"prediction.known: '{name}' is not a column of {prediction.source}; {closest(name, project.predicted.names)}"
-    if columns_used(prediction.label.value) <= set(prediction.known):
-        yield "prediction.known: holds all that the label is made of, so that features could read it; leave out what comes later"
+    yield from label_in_sight(project)
     for name in project.predicted.key:
         if name not in prediction.known:
             yield f"prediction.known: lacks '{name}' of the key of {prediction.source}"
+
+
+def label_in_sight(project: Project) -> Iterator[str]:
+    """Columns known at prediction time that tell the label."""
+    source, known = project.predicted, project.prediction.known
+    try:
+        made_of = source.read_by(project.prediction.label.value)
+    except ValueError:
+        return
+    later = made_of - set(known)
+    if not later:
+        yield "prediction.known: holds all that the label is made of, so that features could read it; leave out what comes later"
+    for name in known:
+        told = sorted(later & source.read_by(source.derive[name])) if name in source.derive else []
+        if told:
+            yield (
+                f"prediction.known: '{name}' is derived from {', '.join(told)}, which the label is made of and which is not known "
+                "then, so that features could read the label from it; leave it out"
+            )
 
 
 def unknown_features(project: Project) -> Iterator[str]:
