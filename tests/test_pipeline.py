@@ -139,6 +139,25 @@ def test_a_model_is_made_again_exactly_after_more_data_came(made: Any, spark: Sp
     assert "identical: shop_baseline version 1 was made again exactly" in baseline.output
 
 
+def test_what_was_made_with_another_lock_is_not_there_already(made: Any) -> None:
+    lock = made.root / "requirements.lock"
+    first = made.run().registry.find("shop", "1")
+    said: list[str] = []
+    try:
+        lock.write_text("click==8.1.8\n")
+        run = made.run(say=said.append)
+        assert run.build.build != run.registry.manifest(first)["features"]["build"]
+        run.evaluate(first)
+    finally:
+        lock.unlink()
+    assert [line.split()[1] for line in said if line.startswith("features")] == ["built"]
+    assert not any("all there already" in line for line in said)
+    again = made.run(say=said.append)
+    again.evaluate(first)
+    assert again.build.build == again.registry.manifest(first)["features"]["build"]
+    assert "all there already" in said[-2]
+
+
 def test_a_changed_value_in_a_source_is_named(made: Any, spark: SparkSession, tmp_path: Path) -> None:
     run = made.run()
     registry = run.registry

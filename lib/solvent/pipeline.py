@@ -32,7 +32,15 @@ from solvent.features.table import (
     predicted_within,
     read_build,
 )
-from solvent.identity import Commit, code_digest, commit_of, environment_facts, function_digests, java_of, packages_of
+from solvent.identity import (
+    Commit,
+    code_digest,
+    commit_of,
+    environment_facts,
+    function_digests,
+    java_of,
+    packages_of,
+)
 from solvent.ingest import Batch, ingest
 from solvent.investigation import (
     RESOLVED,
@@ -68,6 +76,7 @@ from solvent.settings import Settings
 from solvent.tables.sources import Pin, source_pins
 from solvent.tables.warehouse import Warehouse
 from solvent.training import (
+    MEASURED_BY,
     Inputs,
     Training,
     estimator_of,
@@ -77,7 +86,6 @@ from solvent.training import (
     predict,
     train,
     unseen,
-    windows_of,
     written,
 )
 
@@ -161,6 +169,11 @@ class Run:
         return {**self.shaping, **function_digests(list(learning))}
 
     @cached_property
+    def measuring(self) -> str:
+        """Digest of the functions that measure models."""
+        return digest_of(function_digests(MEASURED_BY))
+
+    @cached_property
     def commit(self) -> Commit:
         """Where the code comes from."""
         return commit_of(self.settings.root)
@@ -199,7 +212,7 @@ class Run:
         pins, code = self.pins, digest_of(self.shaping)
         with self.step("features", f"are built as of {self.as_of}") as say:
             build, made = build_features(
-                self.warehouse, self.project, self.settings.groups, pins, self.as_of, code, self.force
+                self.warehouse, self.project, self.settings.groups, pins, self.as_of, code, self.facts, self.force
             )
             say(
                 f"{'built' if made else 'there already:'} {counted(build.rows, 'row')} in {build.table} version {build.version}"
@@ -235,6 +248,7 @@ class Run:
             windows=windows,
             code=self.code,
             functions=self.functions,
+            measuring=self.measuring,
             commit=self.commit,
             environment=self.facts,
         )
@@ -275,7 +289,7 @@ class Run:
             FeatureBuild(**manifest["features"]),
             tuple(Pin(**pin) for pin in manifest["pins"]),
             date.fromisoformat(manifest["as_of"]),
-            windows_of(manifest),
+            manifest.windows,
         )
 
     def shared_holdout(self, version: ModelVersion, rival: ModelVersion) -> Training:
@@ -333,7 +347,7 @@ class Run:
 
         def rows(one: ModelVersion) -> tuple[object, ...]:
             manifest = self.registry.manifest(one)
-            return manifest["features"]["digest"], manifest["as_of"], windows_of(manifest)
+            return manifest["features"]["digest"], manifest["as_of"], manifest.windows
 
         mine = rows(version)
         for baseline in reversed(self.registry.versions(self.baseline_name)):
@@ -512,12 +526,12 @@ class Run:
         manifest = self.registry.manifest(version)
         mine = F.col("model_digest") == version.digest
         # What it has learned from, and was asked to score nevertheless, tells nothing of how good it is.
-        mine &= F.col("prediction_time") >= F.lit(windows_of(manifest).holdout_start)
+        mine &= F.col("prediction_time") >= F.lit(manifest.windows.holdout_start)
         predictions = self.warehouse.read(predictions_table(self.project, self.settings.groups)).where(mine)
         with self.step("monitor", f"{version} is measured") as say:
             holdout = None
             if not reference_measured(self.warehouse, version):
-                windows = windows_of(manifest)
+                windows = manifest.windows
                 span = self.project.monitoring.whole_windows(windows.holdout_start, windows.holdout_end)
                 whole = predicted_within(*span)
                 holdout = self.holdout_of(version, featured=True).where(whole)

@@ -33,7 +33,7 @@ from solvent.registry import ModelVersion, Registry
 from solvent.session import SPARK_ERRORS, kept
 from solvent.tables.sources import Pin, read_source, read_sources, verified_content
 from solvent.tables.warehouse import Warehouse
-from solvent.training import Inputs, SearchResult, Training, estimator_of, fit, score_holdout, searched, windows_of
+from solvent.training import Inputs, SearchResult, Training, estimator_of, fit, score_holdout, searched
 
 # What is compared before anything is made; where it differs, the rest need not come out alike.
 MADE_WITH = ("code", "environment", "arithmetic", "settings")
@@ -187,7 +187,7 @@ def training_again(
 ) -> Training:
     """The training of a manifest, with its features rebuilt from the pins instead of read."""
     as_of = date.fromisoformat(manifest["as_of"])
-    windows = windows_of(manifest)
+    windows = manifest.windows
     groups = load_groups(project.features)
     sources = read_sources(warehouse, project, pins)
     rows = featured(project, groups, sources, windows.train_start, windows.holdout_end)
@@ -207,6 +207,7 @@ def training_again(
         windows=windows,
         code=manifest["code"],
         functions=manifest.functions,
+        measuring="",
         commit=Commit(commit["hash"], commit["branch"], commit["dirty"]),
         environment=here,
     )

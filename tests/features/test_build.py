@@ -197,7 +197,7 @@ def unsliced(run: Any) -> Any:
 
 def made(run: Any, groups: Any = None, code: str = "", as_of: date = date(2024, 3, 1), force: bool = False) -> Any:
     project, groups = unsliced(run) if code else run.project, groups or run.settings.groups
-    return build_features(run.warehouse, project, groups, run.pins, as_of, code or run.code, force)
+    return build_features(run.warehouse, project, groups, run.pins, as_of, code or run.code, run.facts, force)
 
 
 THERE = "source orders has prediction times from 2024-01-10 00:00:00 to 2024-02-29 18:00:00: choose another --as-of"
@@ -267,18 +267,23 @@ def test_a_function_that_depends_on_more_than_its_inputs_is_caught_by_force(inge
 
 def test_a_build_is_named_by_all_that_shapes_it_and_by_nothing_else(ingested: Any) -> None:
     project, pins, as_of = ingested.project, ingested.pins, date(2024, 3, 1)
-    name = build_name(project, pins, as_of, "code")
+    facts = ingested.facts
+    name = build_name(project, pins, as_of, "code", facts)
     repinned = [pins[0], replace(pins[1], digest="other")]
     windows = project.model_copy(update={"windows": project.windows.model_copy(update={"train": 31 * DAY})})
     others = {
-        build_name(project, pins, as_of, "other code"),
-        build_name(project, pins, as_of + DAY, "code"),
-        build_name(project, repinned, as_of, "code"),
-        build_name(windows, pins, as_of, "code"),
-        build_name(unsliced(ingested), pins, as_of, "code"),
+        build_name(project, pins, as_of, "other code", facts),
+        build_name(project, pins, as_of + DAY, "code", facts),
+        build_name(project, repinned, as_of, "code", facts),
+        build_name(windows, pins, as_of, "code", facts),
+        build_name(unsliced(ingested), pins, as_of, "code", facts),
+        *(build_name(project, pins, as_of, "code", {**facts, one: "other"}) for one in facts),
     }
-    assert len(others - {name}) == 5
-    assert build_name(project.model_copy(update={"gates": (), "model": project.baseline}), pins, as_of, "code") == name
+    assert len(others - {name}) == 5 + len(facts)
+    assert (
+        build_name(project.model_copy(update={"gates": (), "model": project.baseline}), pins, as_of, "code", facts)
+        == name
+    )
 
 
 def test_a_function_that_loses_rows_is_caught(ingested: Any) -> None:

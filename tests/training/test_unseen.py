@@ -18,7 +18,7 @@ from solvent.exploration import compare
 from solvent.identity import Manifest
 from solvent.registry import ModelVersion
 from solvent.release import promote
-from solvent.training import Training, unseen, windows_of
+from solvent.training import Training, unseen
 
 FOREST = Estimator(estimator="pyspark.ml.classification.RandomForestClassifier")
 LINE = Estimator(estimator="pyspark.ml.regression.LinearRegression")
@@ -34,7 +34,7 @@ def training_of(declared: Windows, as_of: date, estimator: Estimator = FOREST) -
     """What a training says of its rows; it has none here."""
     nothing: Any = None
     return Training(
-        nothing, "shop", estimator, nothing, {}, nothing, {}, (), as_of, declared.at(as_of), "", {}, nothing, {}
+        nothing, "shop", estimator, nothing, {}, nothing, {}, (), as_of, declared.at(as_of), "", {}, "", nothing, {}
     )
 
 
@@ -49,7 +49,7 @@ def test_rows_that_two_models_are_measured_on_come_after_all_that_either_has_lea
     ours: Windows, as_of: date, theirs: Windows, before: date
 ) -> None:
     training, manifest = training_of(ours, as_of), manifest_of(theirs, before)
-    whole, learned = training.windows, windows_of(manifest)
+    whole, learned = training.windows, manifest.windows
     enough = min(FEWEST_DAYS * DAY, whole.holdout_end - whole.holdout_start)
     try:
         since, until = unseen(training, RIVAL, manifest).measured
@@ -78,7 +78,7 @@ def learned_from(run: Any) -> list[str]:
     found = []
     for row in run.warehouse.rows(EVALUATIONS):
         manifest = run.registry.manifest(run.registry.find(row["model"], str(row["version"])))
-        since = windows_of(manifest).holdout_start
+        since = manifest.windows.holdout_start
         if row["rows_from"].timestamp() < since.timestamp():
             found.append(f"{row['model']} {row['version']} from {row['rows_from']}, learned until {since}")
     return found
@@ -136,7 +136,7 @@ def test_monitoring_judges_no_rows_that_the_model_learned_from(newly_released: A
     shop = newly_released.copied(tmp_path / "shop")
     run = shop.run()
     version = run.registry.find("shop", "1")
-    learned = windows_of(run.registry.manifest(version))
+    learned = run.registry.manifest(version).windows
     run.score(version, learned.holdout_start - 3 * DAY, learned.holdout_start + 3 * DAY)
     found = run.monitor(version)
     assert list(found.windows) == [learned.holdout_start.date() + n * DAY for n in range(3)]

@@ -95,6 +95,6 @@ def told(versions: list[ModelVersion], was: Manifest, now: Manifest) -> dict[str
 
 def measured(rows: list[dict[str, Any]], version: ModelVersion, manifest: Manifest) -> dict[str, Any]:
     """Metric -> its row, of all rows of a version's own holdout."""
-    features = manifest["features"]["digest"]
-    mine = [row for row in rows if row["model_digest"] == version.digest and row["features"] == features]
+    whole = (version.digest, manifest["features"]["digest"], manifest.windows.holdout_start)
+    mine = [row for row in rows if (row["model_digest"], row["features"], row["rows_from"]) == whole]
     return {row["metric"]: row for row in mine if row["slice"] == "all"}

@@ -26,7 +26,6 @@ from solvent.pipeline import Run
 from solvent.registry import ModelVersion
 from solvent.release import Decision, GateResult
 from solvent.settings import Settings
-from solvent.training import windows_of
 
 LINES_SHOWN = 15
 
@@ -148,7 +147,7 @@ class Deployment:
                 detail |= {"outcome": "not compared", "reason": "there is no champion yet"}
                 return until.isoformat(), []
             # A model knows rows that it has learned from too well to tell what it would change.
-            since = max([since, *(windows_of(run.registry.manifest(one)).holdout_start for one in (champion, version))])
+            since = max([since, *(run.registry.manifest(one).windows.holdout_start for one in (champion, version))])
             try:
                 if since >= until:
                     raise EvaluationError(

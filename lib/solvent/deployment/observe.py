@@ -23,7 +23,6 @@ from solvent.pipeline import Run
 from solvent.registry import ModelVersion
 from solvent.release import Decision, decisions, rollback
 from solvent.scoring import batches
-from solvent.training import windows_of
 
 
 @dataclass(frozen=True)
@@ -132,7 +131,7 @@ def holdout_sums(run: Run, release: Release) -> tuple[DaySums, DaySums]:
 
 def learned_until(run: Run, version: ModelVersion) -> datetime:
     """The end of the prediction times that a model has learned from."""
-    return windows_of(run.registry.manifest(version)).holdout_start
+    return run.registry.manifest(version).windows.holdout_start
 
 
 def in_words(watch: Watch, risk: float) -> str:

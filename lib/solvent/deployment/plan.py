@@ -212,7 +212,7 @@ class Recipe:
     def features(self, manifest: Manifest | None) -> str | None:
         """The digest of the features, if they are built."""
         project = self.settings.project
-        name = build_name(project, self.pins, self.as_of, digest_of(self.shaping))
+        name = build_name(project, self.pins, self.as_of, digest_of(self.shaping), self.environment)
         if manifest is not None and manifest["features"]["build"] == name:
             return str(manifest["features"]["digest"])
         built = find_build(self.settings.warehouse, name)

@@ -1,13 +1,13 @@
 """Evaluations as Delta tables: measurements in long form, one row for each metric on each slice value, and curves beside them.
 
-An evaluation is named by the digest of what it is of: the model, the rows and what is measured. It is computed once, whether the model was
-then challenger, champion or baseline.
+An evaluation is named by the digest of what it is of and made with: the model, the rows, what is measured, code and environment. It is
+computed once, whether the model was then challenger, champion or baseline.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -72,6 +72,8 @@ class Subject:
         labels_until: Labels count that were available before it.
         features: Digest of the content of the feature build.
         pins: The pins of the build as JSON values.
+        code: Digest of the functions that measure.
+        environment: What they run with, by name.
     """
 
     model: str
@@ -82,11 +84,14 @@ class Subject:
     labels_until: datetime
     features: str
     pins: Sequence[object]
+    code: str
+    environment: Mapping[str, str]
 
     def evaluation(self, measures: Measures) -> str:
         """The digest that names the evaluation."""
         times = [self.rows_from.isoformat(), self.rows_until.isoformat(), self.labels_until.isoformat()]
-        return digest_of([self.model_digest, self.features, times, measures.model_dump(mode="json")])
+        made = [self.code, dict(self.environment)]
+        return digest_of([self.model_digest, self.features, times, measures.model_dump(mode="json"), *made])
 
 
 def find_evaluation(warehouse: Warehouse, subject: Subject, measures: Measures) -> Evaluation | None:

@@ -88,8 +88,8 @@ def feature_code(groups: Sequence[FeatureGroup]) -> dict[str, str]:
     return function_digests([*(group.name for group in groups), SHAPED_BY])
 
 
-def build_name(project: Project, pins: Sequence[Pin], as_of: date, code: str) -> str:
-    """The digest of what a build is made from."""
+def build_name(project: Project, pins: Sequence[Pin], as_of: date, code: str, environment: Mapping[str, str]) -> str:
+    """The digest of what a build is made from, and with."""
     return digest_of(
         {
             "configuration": project.digest(*SECTIONS),
@@ -97,6 +97,7 @@ def build_name(project: Project, pins: Sequence[Pin], as_of: date, code: str) ->
             "pins": [[pin.source, pin.digest] for pin in pins],
             "as_of": as_of.isoformat(),
             "code": code,
+            "environment": dict(environment),
         }
     )
 
@@ -269,6 +270,7 @@ def build_features(
     pins: Sequence[Pin],
     as_of: date,
     code: str,
+    environment: Mapping[str, str],
     force: bool = False,
 ) -> tuple[FeatureBuild, bool]:
     """Makes the build of an as-of, unless it is there.
@@ -280,6 +282,7 @@ def build_features(
         pins: The versions of the sources to read.
         as_of: The date the windows are relative to.
         code: Digest of what feature_code gives.
+        environment: What it is built with, by name.
         force: Compute it again, and compare with what is there.
 
     Returns:
@@ -289,7 +292,7 @@ def build_features(
         FeatureError: If a window has no rows, or a group does not do what it declares, before anything is written; or if groups drop or
             repeat rows, before the build is complete.
     """
-    name = build_name(project, pins, as_of, code)
+    name = build_name(project, pins, as_of, code, environment)
     there = find_build(warehouse, name)
     if there is not None and not force:
         return there, False

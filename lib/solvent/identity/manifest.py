@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from solvent.config.base import canonical_json, digest_of
+from solvent.config.model import Intervals
 from solvent.errors import IntegrityError
 
 FORMAT = 1
@@ -36,6 +38,11 @@ class Manifest:
     def digest(self) -> str:
         """SHA-256 of the text."""
         return digest_of(self.document)
+
+    @property
+    def windows(self) -> Intervals:
+        """The windows, as they were when the model was trained."""
+        return Intervals(**{edge: datetime.fromisoformat(at) for edge, at in self["windows"].items()})
 
     @property
     def search(self) -> Mapping[str, Any] | None:

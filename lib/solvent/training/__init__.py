@@ -11,11 +11,12 @@ from solvent.training.train import (
     searched,
     train,
 )
-from solvent.training.training import Training, learned_by, training_key
-from solvent.training.unseen import estimator_of, in_words, unseen, windows_of
+from solvent.training.training import MEASURED_BY, Training, learned_by, training_key
+from solvent.training.unseen import estimator_of, in_words, unseen
 
 __all__ = [
     "MANIFESTS",
+    "MEASURED_BY",
     "Inputs",
     "SearchResult",
     "Training",
@@ -33,6 +34,5 @@ __all__ = [
     "train",
     "training_key",
     "unseen",
-    "windows_of",
     "written",
 ]

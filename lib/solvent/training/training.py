@@ -22,6 +22,8 @@ from solvent.training.fit import Inputs
 # What takes rows to a model, and what searches its parameters; the windows are a part of the key themselves.
 LEARNED_BY = ("solvent.training.fit.fit", "solvent.training.training.Training.train_rows")
 SEARCHED_BY = "solvent.training.search.search"
+# What takes a model and the rows of a holdout to its figures.
+MEASURED_BY = ("solvent.training.train.score_holdout", "solvent.training.training.Training.holdout_rows")
 
 
 def learned_by(estimator: Estimator) -> tuple[str, ...]:
@@ -87,6 +89,7 @@ class Training:
         windows: Where its rows come from.
         code: Digest of the code.
         functions: Import path -> digest of the functions that shape the model, those of its features included.
+        measuring: Digest of the functions of MEASURED_BY.
         commit: Where the code came from.
         environment: What it runs with.
         measured_from: Rows of the holdout count that are predicted from then on; all if None.
@@ -104,6 +107,7 @@ class Training:
     windows: Intervals
     code: str
     functions: Mapping[str, str]
+    measuring: str
     commit: Commit
     environment: Mapping[str, str]
     measured_from: datetime | None = None
@@ -182,6 +186,8 @@ class Training:
             self.seen_from,
             self.build["digest"],
             pins,
+            self.measuring,
+            self.environment,
         )
 
 

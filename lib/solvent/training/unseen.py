@@ -12,7 +12,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from solvent.config.estimator import Estimator
-from solvent.config.model import Intervals
 from solvent.errors import EvaluationError
 from solvent.evaluation.paired import FEWEST_DAYS
 from solvent.identity import Manifest
@@ -20,11 +19,6 @@ from solvent.registry.version import ModelVersion
 from solvent.training.training import Training
 
 DAY = timedelta(days=1)
-
-
-def windows_of(manifest: Manifest) -> Intervals:
-    """The windows of a model, as they were when it was trained."""
-    return Intervals(**{edge: datetime.fromisoformat(at) for edge, at in manifest["windows"].items()})
 
 
 def estimator_of(manifest: Manifest) -> Estimator:
@@ -49,7 +43,7 @@ def unseen(training: Training, version: ModelVersion, manifest: Manifest) -> Tra
         raise EvaluationError(
             f"{version} is a model of {kind} labels, {training.name} of {training.estimator.kind} ones"
         )
-    learned, (since, until) = windows_of(manifest), training.measured
+    learned, (since, until) = manifest.windows, training.measured
     if learned.holdout_start <= since:
         return training
     lacking = min(FEWEST_DAYS * DAY, until - since) - (until - learned.holdout_start)
