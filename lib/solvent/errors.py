@@ -31,6 +31,10 @@ class TableError(SolventError):
     """A Delta table is missing, is another one than was pinned, or no longer holds what was pinned."""
 
 
+class TurnError(TableError):
+    """Another writer had the turn in a table; nothing was written."""
+
+
 class FeatureError(SolventError):
     """A feature group does not do what it declares."""
 

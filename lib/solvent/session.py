@@ -29,6 +29,9 @@ log = logging.getLogger(__name__)
 DELTA = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+    # Delta's default for folders looks for a version, writes a file, and renames that to the version, so that of two drivers that do so at
+    # once one overwrites the other's commit. This one looks again right before it renames; see solvent.tables.folder.alone.
+    "spark.delta.logStore.file.impl": "io.delta.storage.HDFSLogStore",
 }
 # What a Spark action raises: the first when it was planned or runs over Spark Connect, the second when one of its tasks fails.
 SPARK_ERRORS = (PySparkException, Py4JJavaError)

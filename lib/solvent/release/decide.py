@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from solvent.config.base import counted, digest_of
 from solvent.config.expressions import Column
-from solvent.errors import RefusedError, TableError
+from solvent.errors import RefusedError, TurnError
 from solvent.registry import CHAMPION, PREVIOUS, ModelVersion
 from solvent.release.gates import GateResult
 from solvent.tables.warehouse import Warehouse
@@ -294,7 +294,7 @@ def carry_out(
         )
         try:
             warehouse.append_rows(DECISIONS, [row], COLUMNS, name, turn)
-        except TableError:
+        except TurnError:
             raise RefusedError(
                 f"{version}: another decision on the champion was made at the same time, and this one was not; nothing was changed: "
                 "see `solvent history`, and decide again"

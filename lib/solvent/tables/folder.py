@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,8 @@ from solvent.failure import cause
 
 # Of two appends at the same time, the second to commit has been done already if both are of the same application.
 CONCURRENT = "Concurrent transaction failed"
+# Beside the versions of a table, where neither Delta nor deltalake takes it for one.
+LOCK = ".lock"
 
 
 def log_in(folder: Path) -> DeltaTable | None:
@@ -49,16 +53,39 @@ def make_in(folder: Path, schema: StructType, properties: Mapping[str, str]) -> 
             raise
 
 
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Waits until no other writer of the suite writes to the table of a folder, and keeps others out meanwhile.
+
+    None of Delta's stores for folders makes a version in one step that fails where it is there: each looks, and then renames to it, which
+    replaces what another process has put there in between. The system frees the lock when its holder ends, however it ends.
+
+    Raises:
+        TableError: If the file system of the folder takes no locks.
+    """
+    path = folder / "_delta_log" / LOCK
+    with ExitStack() as held:
+        try:
+            fcntl.flock(held.enter_context(path.open("a", encoding="utf-8")), fcntl.LOCK_EX)
+        except OSError as error:
+            raise TableError(
+                f"{path}: cannot be locked ({error.strerror}), so that two writers could not be kept apart; put tables on a file system "
+                "that takes locks"
+            ) from None
+        yield
+
+
 def columns_in(log: DeltaTable) -> StructType:
     """The columns of a table, as Spark has them."""
     return StructType.fromJson(json.loads(log.schema().to_json()))
 
 
-def append_to(log: DeltaTable, rows: pa.Table, batch: str, application: str, turn: int) -> None:
+def append_to(log: DeltaTable, folder: Path, rows: pa.Table, batch: str, application: str, turn: int) -> None:
     """Appends rows as one file, unless the application has appended at this turn or a later one.
 
     Args:
         log: The table as it was read, which tells whose turn it was.
+        folder: Where it is.
         rows: Its columns.
         batch: Is noted in the commit as its user metadata.
         application: Delta's txnAppId.
@@ -69,7 +96,8 @@ def append_to(log: DeltaTable, rows: pa.Table, batch: str, application: str, tur
         return
     noted = CommitProperties(custom_metadata={"userMetadata": batch}, app_transactions=[Transaction(application, turn)])
     try:
-        write_deltalake(log, rows, mode="append", commit_properties=noted)
+        with alone(folder):
+            write_deltalake(log, rows, mode="append", commit_properties=noted)
     except CommitFailedError as error:
         if CONCURRENT not in str(error):
             raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,11 +19,11 @@ from pyspark.sql.types import StructType
 
 from solvent.config.environment import NAME, Tables
 from solvent.config.expressions import Column
-from solvent.errors import TableError
+from solvent.errors import TableError, TurnError
 from solvent.failure import cause, noting
 from solvent.session import SPARK_ERRORS
 from solvent.tables.columns import arrow_schema, schema_of
-from solvent.tables.folder import append_to, columns_in, commits_in, log_in, make_in, rows_of
+from solvent.tables.folder import alone, append_to, columns_in, commits_in, log_in, make_in, rows_of
 
 # A version can be read only while its log entry and its files are kept: ten years, where Delta's default is a month.
 RETENTION = "interval 3650 days"
@@ -222,13 +223,14 @@ class Warehouse:
             turn: A number that rises from append to append; one writer only can have a turn. None if any may append at any time.
 
         Raises:
-            TableError: If another writer had the turn; nothing was written.
+            TurnError: If another writer had the turn; nothing was written.
         """
         application, version = self.transaction(table, batch, turn)
         writer = rows.write.format("delta").mode("append").option("userMetadata", batch)
         writer = writer.option("txnAppId", application).option("txnVersion", version)
+        folder = self.folder(table)
         try:
-            with noting(f"appending to {self.location(table)}"):
+            with noting(f"appending to {self.location(table)}"), alone(folder) if folder is not None else nullcontext():
                 if self.tables.path is not None:
                     writer.save(self.location(table))
                 else:
@@ -251,11 +253,12 @@ class Warehouse:
         named = [dict(zip(schema.fieldNames(), row, strict=True)) for row in rows]
         # Spark gets Arrow too, as rows of Python start a worker of Python, which takes longer than all else of an append.
         few = pa.Table.from_pylist(named, arrow_schema(schema))
-        if (log := self.log(table)) is None:
+        folder = self.folder(table)
+        if folder is None or (log := log_in(folder)) is None:
             self.append(table, self.spark.createDataFrame(few, schema).coalesce(1), batch, turn)
         else:
             with noting(f"appending to {self.location(table)}"):
-                append_to(log, few, batch, *self.transaction(table, batch, turn))
+                append_to(log, folder, few, batch, *self.transaction(table, batch, turn))
             self.check_turn(table, batch, turn)
 
     def transaction(self, table: str, batch: str, turn: int | None) -> tuple[str, int]:
@@ -265,7 +268,7 @@ class Warehouse:
     def check_turn(self, table: str, batch: str, turn: int | None) -> None:
         """Refuses what another writer's turn has kept out; see append."""
         if turn is not None and self.commit_of(table, batch) is None:
-            raise TableError(
+            raise TurnError(
                 f"{self.location(table)}: another run appended at the same time; run again when it has ended"
             )
 
