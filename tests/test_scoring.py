@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -15,8 +16,10 @@ from solvent.features.table import featured, predicted_within
 from solvent.registry import CHAMPION
 from solvent.scoring import BATCHES, Interval, batches, score, skew_of
 from solvent.tables.sources import read_source
+from solvent.tables.warehouse import Warehouse
 from solvent.training import predict
 
+scoring = import_module("solvent.scoring.score")
 SINCE, UNTIL = datetime(2024, 6, 1, tzinfo=UTC), datetime(2024, 6, 3, tzinfo=UTC)
 
 
@@ -114,3 +117,78 @@ def test_the_command_says_what_it_did_and_refuses_an_interval_that_ends_before_i
     assert "shop version 1, 2024-06-01 to 2024-06-03: there already:" in result.output
     wrong = CliRunner().invoke(main, [*words, "2024-06-01"])
     assert (wrong.exit_code, "is not before --until" in wrong.output) == (2, True)
+
+
+class KilledError(BaseException):
+    """As sudden as a signal: nothing handles it."""
+
+
+def fresh(shop: Any, day: int) -> tuple[datetime, datetime]:
+    """The days [day, day + 2) of July, with orders."""
+    since = datetime(2024, 7, day, tzinfo=UTC)
+    shop.land_orders(since.date(), (since + timedelta(days=2)).date())
+    shop.run().ingest()
+    return since, since + timedelta(days=2)
+
+
+def once_and_counted(shop: Any, since: datetime, until: datetime, rows: int) -> None:
+    """Each row of an interval has one prediction of the champion, and the ledger counts them all."""
+    run = shop.run()
+    champion = run.registry.find("shop", CHAMPION)
+    found = run.predictions(champion, since, until)
+    assert (found.count(), found.select("id").distinct().count()) == (rows, rows)
+    within = [one for one in batches(run.warehouse, champion.digest) if since <= one.since < until]
+    assert sum(one.rows for one in within) == rows
+    assert {row["batch"] for row in found.select("batch").distinct().collect()} == {
+        one.batch for one in within if one.rows
+    }
+
+
+@pytest.mark.parametrize("step", ["append", "describe", "note"])
+def test_what_a_killed_scoring_left_is_completed_by_the_next_that_overlaps(
+    served: Any, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed before its predictions, their profile or the row of the ledger are appended."""
+    day = {"append": 1, "describe": 5, "note": 9}[step]
+    since, until = fresh(served, day)
+    run = served.run()
+    champion = run.registry.find("shop", CHAMPION)
+    owner, last = (Warehouse, run.warehouse.append) if step == "append" else (scoring, getattr(scoring, step))
+
+    def killed(*words: Any) -> None:
+        # The table of predictions is the first that is appended to.
+        if step != "append" or str(words[1]).startswith("predictions_"):
+            raise KilledError
+        last(*words[1:])
+
+    with monkeypatch.context() as patched:
+        patched.setattr(owner, step, killed)
+        with pytest.raises(KilledError):
+            run.score(champion, since, until)
+    middle = since + timedelta(days=1)
+    after = run.score(champion, middle, until + timedelta(days=1))
+    assert (after.rows, after.scored_before) == (0, 30)
+    once_and_counted(served, since, until, 60)
+
+
+def test_of_two_scorings_that_overlap_in_time_and_rows_each_row_is_scored_once(
+    served: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One has seen what was scored before, and then another that overlaps comes and goes before it appends."""
+    since, until = fresh(served, 13)
+    run = served.run()
+    champion = run.registry.find("shop", CHAMPION)
+    append, overtaken = Warehouse.append, list[Any]()
+
+    def overtaking(warehouse: Warehouse, table: str, *words: Any) -> None:
+        if table.startswith("predictions_") and not overtaken:
+            overtaken.append(None)
+            overtaken[0] = served.run().score(champion, since + timedelta(days=1), until + timedelta(days=1))
+        append(warehouse, table, *words)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Warehouse, "append", overtaking)
+        slow = run.score(champion, since, until)
+    assert overtaken
+    once_and_counted(served, since, until, 60)
+    assert (slow.rows, overtaken[0].scored_before) == (60, 30)

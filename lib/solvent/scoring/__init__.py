@@ -1,0 +1,19 @@
+"""Scoring: predictions of a registered model, each row once, and the check that their features are what they were."""
+
+from solvent.scoring.batches import BATCHES, Interval, ScoreBatch, batches
+from solvent.scoring.score import described_of, feature_rows, predictions_table, score, scored_by
+from solvent.scoring.skew import Skew, skew_of
+
+__all__ = [
+    "BATCHES",
+    "Interval",
+    "ScoreBatch",
+    "Skew",
+    "batches",
+    "described_of",
+    "feature_rows",
+    "predictions_table",
+    "score",
+    "scored_by",
+    "skew_of",
+]
