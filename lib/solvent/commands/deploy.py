@@ -11,12 +11,13 @@ from typing import Any
 import click
 
 from solvent.commands.plan import looking_from, planned
-from solvent.config.model import load_project
+from solvent.config.model import RELEASE_BRANCH, load_project
 from solvent.deployment.deploy import Deployment
+from solvent.deployment.hook import install_hook
 from solvent.deployment.ledger import DEPLOYMENTS
 from solvent.deployment.observe import in_words, observe
 from solvent.deployment.probation import ROLLED_BACK
-from solvent.deployment.repository import Request, deploy, install_hook
+from solvent.deployment.repository import Request, deploy
 from solvent.deployment.wording import differences_text, headline
 from solvent.errors import RefusedError
 from solvent.identity import require_locked
@@ -29,6 +30,7 @@ from solvent.options import as_of_option, force_option, run_of, settings_of, whe
     "--repo", type=click.Path(path_type=Path), help="Repository, bare or not (default: of the present folder)."
 )
 @click.option("--commit", help="What to deploy (default: what is checked out, which must be clean).")
+@click.option("--branch", help="Release branch (default: that of model.yml as it was last deployed).")
 @looking_from
 @click.option("--force", is_flag=True, help="Release also what was refused or rolled back before.")
 @click.pass_context
@@ -38,12 +40,13 @@ def deploy_command(
     environment: str,
     repo: Path | None,
     commit: str | None,
+    branch: str | None,
     as_of: datetime | None,
     force: bool,
 ) -> None:
     """Test, train, evaluate, try and release one commit, with its own code. Exit code 3 if it is refused."""
     options = [*(["--as-of", f"{as_of:%Y-%m-%d}"] if as_of is not None else []), *(["--force"] if force else [])]
-    request = Request(repo or ctx.obj, commit, project, environment, ctx.obj, options)
+    request = Request(repo or ctx.obj, commit, project, environment, ctx.obj, branch, options)
     sys.exit(deploy(request, click.echo))
 
 
@@ -127,6 +130,6 @@ def install_hook_command(ctx: click.Context, project: str, environment: str, rep
     """Let a push to the release branch deploy: write the post-receive hook of a repository."""
     root: Path = ctx.obj
     here = root / "conf" / project / "model.yml"
-    release = branch or (load_project(project, root).deploy.branch if here.is_file() else "main")
+    release = branch or (load_project(project, root).deploy.branch if here.is_file() else RELEASE_BRANCH)
     path = install_hook(Request(repo, None, project, environment, root), release)
     click.echo(f"{path}: a push to {release} deploys {project}; paths of its environment are taken from {root}")

@@ -324,6 +324,9 @@ class Probation(Frozen):
     risk: float = Field(default=0.05, gt=0, lt=1)
 
 
+RELEASE_BRANCH = "main"
+
+
 class Deploy(Frozen):
     """How a commit becomes a release.
 
@@ -334,7 +337,7 @@ class Deploy(Frozen):
         probation: How it is watched afterwards.
     """
 
-    branch: str = "main"
+    branch: str = RELEASE_BRANCH
     tests: Items[str] = ()
     canary: Canary = Canary()
     probation: Probation = Probation()
@@ -474,6 +477,25 @@ def unknown_measures(project: Project) -> Iterator[str]:
         yield f"baseline.estimator: is for {project.baseline.kind} labels, the model for {project.model.kind} ones"
 
 
+def require_branch(name: str) -> None:
+    """Refuses what is no name of a branch by the rules of `git check-ref-format --branch`.
+
+    Raises:
+        ConfigurationError: If it is none.
+    """
+    parts = name.split("/")
+    if (
+        not all(parts)
+        or name.startswith("-")
+        or name.endswith(".")
+        or any(part.startswith(".") or part.endswith(".lock") for part in parts)
+        or any(word in name for word in ("..", "@{", "\\"))
+        or re.search(r"[\x00-\x20\x7f~^:?*\[]", name)
+        or name == "HEAD"
+    ):
+        raise ConfigurationError(f"'{name}' is no name of a branch")
+
+
 def load_project(name: str, root: Path) -> Project:
     """The project of this name.
 
@@ -493,6 +515,15 @@ def load_project(name: str, root: Path) -> Project:
         raise ConfigurationError(
             f"{path}: project: found '{found.project}'; the name of its folder, '{name}', is expected"
         )
+    try:
+        require_branch(found.deploy.branch)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{path}: deploy.branch: {error}") from None
+    for test in found.deploy.tests:
+        if test.startswith("-"):
+            raise ConfigurationError(
+                f"{path}: deploy.tests: '{test}' is an option of pytest; name files, folders or tests"
+            )
     packages = [name, "solvent", *(other for other in known if other != name)]
     for feature in found.features:
         if feature.split(".")[0] not in packages:

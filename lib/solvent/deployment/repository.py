@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import json
-import shlex
-import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,9 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from solvent.config.base import first_of
 from solvent.config.environment import Environment, load_environment
-from solvent.config.model import load_project
+from solvent.config.model import RELEASE_BRANCH, load_project
 from solvent.errors import ConfigurationError, RefusedError
 from solvent.identity.code import changed_files
 from solvent.identity.worktree import environment_file, solvent_of, worktree
@@ -39,6 +39,7 @@ class Request:
         project: Folder of conf/.
         environment: Name of a file in conf/environments of the commit, or a path.
         root: The folder against which relative paths of the environment are taken.
+        branch: The branch that releases are made from; what the last deployment says if none is given.
         options: More options of `solvent deploy-here`.
     """
 
@@ -47,6 +48,7 @@ class Request:
     project: str
     environment: str
     root: Path
+    branch: str | None = None
     options: Sequence[str] = ()
 
 
@@ -69,11 +71,11 @@ def deploy(request: Request, say: Callable[[str], None]) -> int:
             "commit them, or name what to deploy with --commit"
         )
     with worktree(request.repository, commit, f"the deployment of {commit[:12]}") as folder:
-        branch = load_project(request.project, folder).deploy.branch
-        require_on_branch(repository, commit, branch)
+        own = load_project(request.project, folder).deploy.branch
+        require_on_branch(repository, commit, request.branch or branch_before(repository, request.project) or own)
         environment = load_environment(environment_path(request.environment, folder), request.root)
         with lock(environment, request.project, say), environment_file(environment) as path:
-            newer = None if "--force" in request.options else newer_deployed(repository, commit)
+            newer = None if "--force" in request.options else newer_deployed(repository, commit, request.project)
             if newer is not None:
                 say(f"{commit[:12]} is older than {newer[:12]}, which was deployed before; nothing is done")
                 return 0
@@ -102,6 +104,8 @@ def commit_named(repository: Any, revision: str) -> str:
     import git
 
     try:
+        if revision.startswith("-"):
+            raise git.GitCommandError("rev-parse", 128)
         return str(repository.git.rev_parse("--verify", f"{revision}^{{commit}}"))
     except git.GitCommandError:
         raise ConfigurationError(f"{repository.git_dir}: has no commit '{revision}'") from None
@@ -116,20 +120,45 @@ def require_on_branch(repository: Any, commit: str, branch: str) -> None:
     import git
 
     try:
-        repository.git.merge_base("--is-ancestor", commit, branch)
+        repository.git.merge_base("--is-ancestor", commit, f"refs/heads/{branch}")
     except git.GitCommandError:
         raise RefusedError(
             f"commit {commit[:12]} is not on the branch {branch}, from which releases are made"
         ) from None
 
 
-def newer_deployed(repository: Any, commit: str) -> str | None:
-    """A commit that was deployed and has this one among its ancestors."""
-    noted = [line.split()[1] for line in repository.git.notes(f"--ref={NOTES}", "list").splitlines()]
-    if not noted:
+def branch_before(repository: Any, project: str) -> str | None:
+    """The branch that releases of a project were made from when it was last deployed; None if it never was.
+
+    A commit's own word counts from the next one on: otherwise any commit could say that its branch is the one.
+    """
+    last = last_deployed(repository, project)
+    if last is None:
+        return None
+    found = yaml.safe_load(repository.git.show(f"{last}:conf/{project}/model.yml"))
+    return str((found.get("deploy") or {}).get("branch", RELEASE_BRANCH))
+
+
+def last_deployed(repository: Any, project: str) -> str | None:
+    """The commit of a project that was deployed last: notes are kept as files that have the names of commits, in a history of their own."""
+    import git
+
+    try:
+        written = repository.git.log("--format=", "--name-only", f"refs/notes/{NOTES}").split()
+    except git.GitCommandError:
+        # There are no notes.
+        return None
+    commits = (name.replace("/", "") for name in written)
+    return next((one for one in commits if project in noted(repository, one)), None)
+
+
+def newer_deployed(repository: Any, commit: str, project: str) -> str | None:
+    """A commit that was deployed for a project and has this one among its ancestors."""
+    there = {line.split()[1] for line in repository.git.notes(f"--ref={NOTES}", "list").splitlines()}
+    if not there:
         return None
     since = repository.git.rev_list("--all", "--ancestry-path", f"^{commit}").split()
-    return next((one for one in since if one in set(noted)), None)
+    return next((one for one in since if one in there and project in noted(repository, one)), None)
 
 
 def environment_path(name: str, folder: Path) -> str:
@@ -140,25 +169,36 @@ def environment_path(name: str, folder: Path) -> str:
 @contextmanager
 def lock(environment: Environment, project: str, say: Callable[[str], None]) -> Iterator[None]:
     """Waits until no other deployment of a project is under way here. The system frees it when its holder ends, however it ends."""
-    path = Path(environment.reports) / f"{project}.deploy.lock"
+    with locked(
+        Path(environment.reports) / f"{project}.deploy.lock",
+        lambda: say(f"another deployment of {project} is under way; waiting for it to end"),
+    ):
+        yield
+
+
+@contextmanager
+def locked(path: Path, waiting: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """Waits until nobody else has locked a file, and tells if it has to."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            say(f"another deployment of {project} is under way; waiting for it to end")
+            waiting()
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
 def note(repository: Any, commit: str, project: str, outcome: dict[str, Any]) -> None:
     """Writes what came of a deployment on its commit, under refs/notes/solvent, beside what is noted of other projects."""
-    known = noted(repository, commit)
-    if not outcome.get("did") and project in known:
-        return
-    text = json.dumps({**known, project: outcome}, indent=2, sort_keys=True)
-    with repository.git.custom_environment(**IDENTITY):
-        repository.git.notes(f"--ref={NOTES}", "add", "-f", "-m", text, commit)
+    # A deployment of another project may note its outcome at the same time.
+    with locked(Path(repository.common_dir) / "solvent.notes.lock"):
+        known = noted(repository, commit)
+        if not outcome.get("did") and project in known:
+            return
+        text = json.dumps({**known, project: outcome}, indent=2, sort_keys=True)
+        with repository.git.custom_environment(**IDENTITY):
+            repository.git.notes(f"--ref={NOTES}", "add", "-f", "-m", text, commit)
 
 
 def noted(repository: Any, commit: str) -> dict[str, Any]:
@@ -170,42 +210,3 @@ def noted(repository: Any, commit: str) -> dict[str, Any]:
     except (git.GitCommandError, ValueError):
         return {}
     return found
-
-
-HOOK = """#!/bin/sh
-# Deploys what is pushed to the release branch; written by `solvent install-hook`.
-# A hook is told of its repository by variables that would mislead git in other folders.
-unset $(git rev-parse --local-env-vars)
-status=0
-while read -r before after ref; do
-    [ "$ref" = "refs/heads/{branch}" ] || continue
-    [ "$after" = "0000000000000000000000000000000000000000" ] && continue
-    {command} --commit "$after" || status=$?
-done
-exit $status
-"""
-
-
-def install_hook(request: Request, branch: str) -> Path:
-    """Writes a post-receive hook that deploys what is pushed to a branch.
-
-    Returns:
-        The hook.
-
-    Raises:
-        ConfigurationError: If there is no such repository.
-        RefusedError: If it has another post-receive hook.
-    """
-    repository = opened(request.repository)
-    path = Path(repository.git_dir).resolve() / "hooks" / "post-receive"
-    words = [
-        *(sys.executable, "-m", "solvent.cli", "--root", str(request.root), "deploy"),
-        *("--repo", str(Path(repository.git_dir).resolve()), "--project", request.project),
-        *("--environment", request.environment),
-    ]
-    if path.is_file() and "solvent install-hook" not in path.read_text(encoding="utf-8"):
-        raise RefusedError(f"{path}: there is another hook; call `{shlex.join(words)} --commit NEW` from it")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(HOOK.replace("{branch}", branch).replace("{command}", shlex.join(words)), encoding="utf-8")
-    path.chmod(0o755)
-    return path
