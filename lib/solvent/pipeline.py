@@ -39,7 +39,9 @@ from solvent.identity import (
     environment_facts,
     function_digests,
     java_of,
+    lock_remark,
     packages_of,
+    unpushed,
 )
 from solvent.ingest import Batch, ingest
 from solvent.investigation import (
@@ -83,6 +85,7 @@ from solvent.training import (
     evaluation_of,
     in_words,
     learned_by,
+    manifest_in_both,
     predict,
     train,
     unseen,
@@ -268,6 +271,8 @@ class Run:
             (version, made), (baseline, beside) = train(self.warehouse, self.registry, trainings, self.force)
             say(told(version, self.project.model, made) + self.chosen(version))
             say(told(baseline, self.project.baseline, beside) + self.chosen(baseline))
+            if (made or beside) and (remark := lock_remark(self.settings.root)) is not None:
+                say(remark)
         self.registry.set_alias(self.project.project, CHALLENGER, version.version)
         return version, baseline
 
@@ -282,7 +287,7 @@ class Run:
 
     def trained_before(self, version: ModelVersion) -> Training:
         """The training of a registered version, by its manifest, with the features it was trained on."""
-        manifest = self.registry.manifest(version)
+        manifest = manifest_in_both(self.warehouse, self.registry, version)
         return self.training_on(
             version.name,
             estimator_of(manifest),
@@ -420,9 +425,17 @@ class Run:
                 lambda: [*self.gates(review), *more],
                 review.champion,
                 force,
+                self.out_of_reach(review.version),
             )
             say(f"{review.version} {'is champion' if decided.passed else 'is refused'}: {decided.reason}")
         return decided
+
+    def out_of_reach(self, version: ModelVersion) -> str | None:
+        """Why nobody else could check out the code of a version, if so."""
+        commit = self.registry.manifest(version)["commit"]["hash"]
+        if not unpushed(self.settings.root, commit):
+            return None
+        return f"its commit {str(commit)[:12]} is in no branch of a remote: push it, so that others can make the model again"
 
     def report(self, review: Review, environment: str) -> Path:
         """Writes the page of a version; one that says the same is left as it is.

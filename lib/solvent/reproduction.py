@@ -33,7 +33,16 @@ from solvent.registry import ModelVersion, Registry
 from solvent.session import SPARK_ERRORS, kept
 from solvent.tables.sources import Pin, read_source, read_sources, verified_content
 from solvent.tables.warehouse import Warehouse
-from solvent.training import Inputs, SearchResult, Training, estimator_of, fit, score_holdout, searched
+from solvent.training import (
+    Inputs,
+    SearchResult,
+    Training,
+    estimator_of,
+    fit,
+    manifest_in_both,
+    score_holdout,
+    searched,
+)
 
 # What is compared before anything is made; where it differs, the rest need not come out alike.
 MADE_WITH = ("code", "environment", "arithmetic", "settings")
@@ -73,9 +82,9 @@ def reproduce(
     Raises:
         IntegrityError: If the manifest was changed.
     """
-    manifest = registry.manifest(version)
+    warehouse = Warehouse(lambda: spark, environment.tables, registry.project)
+    manifest = manifest_in_both(warehouse, registry, version)
     project = Project.model_validate(manifest["configuration"]["resolved"])
-    warehouse = Warehouse(lambda: spark, environment.tables, project.project)
     yield compared("code", manifest["code"], present_code(manifest))
     here = environment_facts(java_of(spark), root)
     yield environment_finding(manifest["environment"], here)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from solvent.features.table import feature_code
-from solvent.identity import Manifest, code_digest, packages_of
+from solvent.identity import Manifest, code_digest, packages_of, unpushed
 from solvent.reproduction import present_code
 from solvent.settings import load_settings
 
@@ -33,3 +34,29 @@ def test_the_code_of_a_manifest_is_that_of_all_its_functions() -> None:
     with_flights = Manifest({"project": "departures", "functions": functions})
     without = Manifest({"project": "departures", "functions": {"solvent.features.table.featured": ""}})
     assert present_code(with_flights) == code_digest("departures", "flights", "solvent") != present_code(without)
+
+
+def test_a_commit_that_no_branch_of_a_remote_holds_is_not_pushed(tmp_path: Path) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+
+    def git(*words: str) -> str:
+        who = ("-c", "user.name=test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false")
+        return subprocess.run(
+            ["git", *who, *words], cwd=here, capture_output=True, text=True, check=True
+        ).stdout.strip()
+
+    here.mkdir()
+    assert not unpushed(here, "0" * 40)
+    git("init", "--quiet", "--initial-branch=main")
+    git("commit", "--quiet", "--allow-empty", "-m", "first")
+    first = git("rev-parse", "HEAD")
+    assert not unpushed(here, first), "there is no remote that could have it"
+    git("init", "--quiet", "--bare", str(there))
+    git("remote", "add", "origin", str(there))
+    assert unpushed(here, first)
+    git("push", "--quiet", "origin", "main")
+    assert not unpushed(here, first)
+    git("commit", "--quiet", "--allow-empty", "-m", "second")
+    assert unpushed(here, git("rev-parse", "HEAD"))
+    assert not unpushed(here, first)
+    assert unpushed(here, "0" * 40)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from solvent.errors import RefusedError
-from solvent.identity import environment_facts, require_locked
+from solvent.identity import environment_facts, lock_remark, require_locked
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -32,3 +32,13 @@ def test_what_is_not_installed_as_pinned_is_told_beside_the_lock(tmp_path: Path)
     lock = tmp_path / "requirements.lock"
     lock.write_text("PyYAML==0.1 \\\n")
     assert environment_facts({}, tmp_path)["lock"].endswith(f", but PyYAML {version('pyyaml')} for 0.1")
+    remark = lock_remark(tmp_path)
+    assert remark is not None
+    assert f"does not pin the packages that are installed (PyYAML {version('pyyaml')} for 0.1)" in remark
+
+
+def test_that_there_is_no_lock_is_said(tmp_path: Path) -> None:
+    assert lock_remark(ROOT) is None
+    remark = lock_remark(tmp_path)
+    assert remark is not None
+    assert remark.startswith(f"{tmp_path} has no requirements.lock")

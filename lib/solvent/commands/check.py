@@ -6,6 +6,7 @@ import click
 
 from solvent.config.advice import unsaid
 from solvent.config.base import counted
+from solvent.identity import lock_remark
 from solvent.options import settings_of, where
 
 
@@ -23,3 +24,5 @@ def check_command(ctx: click.Context, project: str, environment: str) -> None:
     )
     for line in unsaid(found):
         click.echo(f"to be said: {line}")
+    if (remark := lock_remark(settings.root)) is not None:
+        click.echo(f"note: {remark}")

@@ -1,8 +1,16 @@
 """Who made a model, from what, with what: commit, code, environment, manifest, and digest."""
 
 from solvent.identity.calculation import calculation_of
-from solvent.identity.code import Commit, code_digest, commit_of, package_folder
-from solvent.identity.environment import LOCK, environment_facts, java_here, java_of, require_locked, unlike_lock
+from solvent.identity.code import Commit, code_digest, commit_of, package_folder, unpushed
+from solvent.identity.environment import (
+    LOCK,
+    environment_facts,
+    java_here,
+    java_of,
+    lock_remark,
+    require_locked,
+    unlike_lock,
+)
 from solvent.identity.functions import function_digests
 from solvent.identity.manifest import FORMAT, Manifest, parse_manifest
 from solvent.identity.model_digest import model_digest
@@ -20,10 +28,12 @@ __all__ = [
     "function_digests",
     "java_here",
     "java_of",
+    "lock_remark",
     "model_digest",
     "package_folder",
     "packages_of",
     "parse_manifest",
     "require_locked",
     "unlike_lock",
+    "unpushed",
 ]

@@ -53,6 +53,25 @@ def commit_of(root: Path) -> Commit:
     return Commit(commit, branch, bool(changed), changed)
 
 
+def unpushed(root: Path, commit: str | None) -> bool:
+    """Whether the repository that holds a folder has remotes, and no branch of theirs holds a commit."""
+    try:
+        import git
+    except ImportError:
+        return False
+    try:
+        repository = git.Repo(root, search_parent_directories=True)
+    except (git.InvalidGitRepositoryError, git.NoSuchPathError):
+        return False
+    if commit is None or not repository.remotes:
+        return False
+    try:
+        return not repository.git.branch("--remotes", "--contains", commit)
+    except git.GitCommandError:
+        # It is not even here.
+        return True
+
+
 def changed_files(repository: Any) -> tuple[str, ...]:
     """The files and folders of a working tree that its commit does not hold as they are; what git ignores is none of them."""
     listed = repository.git.status("--porcelain", "-z", "--no-renames", "--untracked-files=normal")

@@ -123,6 +123,25 @@ def lock_of(root: Path) -> str:
     return hashlib.sha256(lock.read_bytes()).hexdigest() + (f", but {said}" if said else "")
 
 
+def lock_remark(root: Path) -> str | None:
+    """What a manifest cannot say for want of a lock file that holds; None where it does, or a platform pins the packages.
+
+    Args:
+        root: The folder that holds requirements.lock, if there is one.
+    """
+    found = lock_of(root)
+    if databricks_runtime() is not None or len(found) == hashlib.sha256().digest_size * 2:
+        return None
+    if found == NONE:
+        return (
+            f"{root} has no {LOCK}, so that manifests cannot tell all packages that a model is made with: `python -m pip freeze > {LOCK}` "
+            "writes one; commit it"
+        )
+    return (
+        f"{root / LOCK} does not pin the packages that are installed ({found.partition(', but ')[2]}); manifests say so"
+    )
+
+
 @cache
 def packages_here() -> dict[str, str]:
     """The version of each package that this process imports."""

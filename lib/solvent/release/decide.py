@@ -100,6 +100,7 @@ def release(
     gates: Callable[[], Sequence[GateResult]],
     rival: ModelVersion | None,
     force: bool = False,
+    remark: str | None = None,
 ) -> Decision:
     """Makes the challenger champion if it passed every gate.
 
@@ -110,6 +111,7 @@ def release(
         gates: Applies the gates; not called for a version that is champion already, or may not be released.
         rival: The champion that the gates compare with; None if there was none.
         force: Release also what was rolled back before.
+        remark: What else is to be known, told after the reason.
 
     Returns:
         The decision; the challenger is champion now if it passed.
@@ -137,6 +139,7 @@ def release(
     results = gates()
     failed = [gate for gate in results if not gate.passed]
     reason = "; ".join(f"{gate.rule}{place(gate)}: {gate.reason}" for gate in failed) if failed else passed(results)
+    reason = reason if remark is None else f"{reason}; {remark}"
     before = champion.version if champion is not None else None
     decided = Decision("release", challenger.name, before, challenger.version, not failed, reason, tuple(results))
     carry_out(warehouse, registry, challenger, decided, history)

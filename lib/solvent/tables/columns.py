@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import cache
 
 import pyarrow as pa
+import sqlglot
 from deltalake import Schema
 from pyspark.sql import types as t
 from sqlglot import exp
@@ -35,6 +36,17 @@ def schema_of(columns: Sequence[Column]) -> t.StructType:
 def arrow_schema(schema: t.StructType) -> pa.Schema:
     """The same columns as Delta has them in Arrow, where times are in UTC."""
     return pa.schema(Schema.from_json(schema.json()).to_arrow())
+
+
+def named(schema: t.StructType) -> list[str]:
+    """Names and types of columns as they enter digests, such as "price decimal(10,2)"."""
+    return [f"{field.name} {field.dataType.simpleString()}" for field in schema]
+
+
+def as_written(ddl: str) -> list[str]:
+    """The same with types as somebody has written them, such as "price decimal", where each pin named them so."""
+    declared = sqlglot.parse_one(f"CREATE TABLE t ({ddl})", dialect="spark").this.expressions
+    return [f"{one.name} {one.args['kind'].sql('spark').replace(' ', '').lower()}" for one in declared]
 
 
 @cache

@@ -14,7 +14,9 @@ from dataclasses import dataclass
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
-from pyspark.sql.types import DoubleType, FloatType, StructField
+from pyspark.sql.types import DoubleType, FloatType, StructField, StructType
+
+from solvent.tables.columns import named
 
 WRAP = 2**64
 # Three pieces of at most 22 bits: their sums stay below 2^63 for up to 2^41 rows, where a sum of whole hashes would overflow.
@@ -53,7 +55,7 @@ class Content:
 
 def declarations(frame: DataFrame, names: Sequence[str]) -> list[str]:
     """Names and types of columns, as they enter a digest."""
-    return [f"{name} {frame.schema[name].dataType.simpleString()}" for name in names]
+    return named(StructType([frame.schema[name] for name in names]))
 
 
 def exact(field: StructField) -> list[Column]:

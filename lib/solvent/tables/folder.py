@@ -118,6 +118,16 @@ def rows_of(log: DeltaTable, folder: Path, equal: Mapping[str, object]) -> list[
     return found
 
 
+def rows_in(folder: Path, version: int) -> int | None:
+    """How many rows a table has at a version, by its log; None where that does not tell, or is not there any more."""
+    try:
+        log = DeltaTable(folder, version=version)
+    except DeltaError:
+        return None
+    counts = [action["num_records"] for action in pa.table(log.get_add_actions(flatten=True)).to_pylist()]
+    return None if None in counts else sum(counts)
+
+
 def may_have(action: Mapping[str, Any], name: str, value: Any) -> bool:
     """Whether a file can have a value in a column, by the least and the greatest one that its log entry names."""
     low, high = action.get(f"min.{name}"), action.get(f"max.{name}")

@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 from solvent.config.expressions import Column
 from solvent.config.model import Project, Source
 from solvent.errors import IntegrityError, TableError
+from solvent.tables.columns import as_written, named, schema_of
 from solvent.tables.digest import Content, content_of, declarations
 from solvent.tables.warehouse import Warehouse
 
@@ -83,10 +84,8 @@ def last_batches(warehouse: Warehouse) -> dict[str, dict[str, Any]]:
 def pin(name: str, source: Source, last: Mapping[str, Any]) -> Pin:
     """The pin that a ledger row gives."""
     content = Content.parse(last["total_content"])
-    columns = [f"{column.name} {column.type.lower()}" for column in source.columns]
-    return Pin(
-        name, last["table_id"], int(last["version"]), last["version_timestamp"], content.rows, content.digest(columns)
-    )
+    digest = content.digest(named(schema_of(source.columns)))
+    return Pin(name, last["table_id"], int(last["version"]), last["version_timestamp"], content.rows, digest)
 
 
 def read_source(warehouse: Warehouse, source: Source, pinned: Pin) -> DataFrame:
@@ -96,7 +95,7 @@ def read_source(warehouse: Warehouse, source: Source, pinned: Pin) -> DataFrame:
         Its declared and derived columns, event_time TIMESTAMP, available_time TIMESTAMP.
 
     Raises:
-        IntegrityError: If the table is not the one that was pinned.
+        IntegrityError: If the table is not the one that was pinned, or its log tells of another number of rows at that version.
         TableError: If the version can no longer be read.
     """
     table = source_table(pinned.source)
@@ -104,6 +103,12 @@ def read_source(warehouse: Warehouse, source: Source, pinned: Pin) -> DataFrame:
     if identity != pinned.table_id:
         found = "there is none" if identity is None else f"the one there has id {identity}"
         raise IntegrityError(f"{warehouse.location(table)}: the table pinned has id {pinned.table_id}; {found}")
+    rows = warehouse.rows_at(table, pinned.version)
+    if rows is not None and rows != pinned.rows:
+        raise IntegrityError(
+            f"{warehouse.location(table)}: version {pinned.version} had {pinned.rows} rows when it was pinned, and has {rows}: the table "
+            "or its log was changed past Solvent; restore it"
+        )
     return with_times(warehouse.read(table, pinned.version).select(*(column.name for column in source.columns)), source)
 
 
@@ -124,7 +129,12 @@ def with_times(facts: DataFrame, source: Source) -> DataFrame:
 
 
 def verified_content(warehouse: Warehouse, source: Source, pinned: Pin) -> str:
-    """The digest of what a pinned version holds now, by reading all of it."""
+    """The digest of what a pinned version holds now, by reading all of it.
+
+    Pins from before types had one name each were made with those that were written: where their content is found, their digest is.
+    """
     names = [column.name for column in source.columns]
     frame = warehouse.read(source_table(pinned.source), pinned.version).select(*names)
-    return content_of(frame, names).digest(declarations(frame, names))
+    content = content_of(frame, names)
+    earlier = content.digest(as_written(source.ddl))
+    return earlier if earlier == pinned.digest else content.digest(declarations(frame, names))

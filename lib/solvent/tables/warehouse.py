@@ -23,7 +23,7 @@ from solvent.errors import TableError, TurnError
 from solvent.failure import cause, noting
 from solvent.session import SPARK_ERRORS
 from solvent.tables.columns import arrow_schema, schema_of
-from solvent.tables.folder import alone, append_to, columns_in, commits_in, log_in, make_in, rows_of
+from solvent.tables.folder import alone, append_to, columns_in, commits_in, log_in, make_in, rows_in, rows_of
 
 # A version can be read only while its log entry and its files are kept: ten years, where Delta's default is a month.
 RETENTION = "interval 3650 days"
@@ -195,6 +195,11 @@ class Warehouse:
         except AnalysisException as error:
             asked = f" at version {version}" if version is not None else ""
             raise TableError(f"{self.location(table)}: cannot be read{asked}: {cause(error)}") from None
+
+    def rows_at(self, table: str, version: int) -> int | None:
+        """How many rows a table has at a version by its log; None where only Spark can read it, or the log does not tell."""
+        folder = self.folder(table)
+        return None if folder is None else rows_in(folder, version)
 
     def rows(self, table: str, **equal: object) -> list[dict[str, Any]]:
         """Rows of a table that grows by a few for each run, with times in UTC; none where there is no table.

@@ -6,6 +6,7 @@ from solvent.training.search import SearchResult, search, written
 from solvent.training.train import (
     MANIFESTS,
     evaluation_of,
+    manifest_in_both,
     require_inputs,
     score_holdout,
     searched,
@@ -26,6 +27,7 @@ __all__ = [
     "fit",
     "in_words",
     "learned_by",
+    "manifest_in_both",
     "predict",
     "require_inputs",
     "score_holdout",

@@ -17,7 +17,7 @@ from pyspark.ml import PipelineModel
 from solvent.config.base import digest_of
 from solvent.config.estimator import Estimator
 from solvent.config.expressions import Column
-from solvent.errors import EvaluationError
+from solvent.errors import EvaluationError, IntegrityError
 from solvent.evaluation import ALL, Evaluation, evaluate
 from solvent.evaluation.table import append_evaluation, find_evaluation
 from solvent.identity import FORMAT, Manifest, calculation_of
@@ -233,10 +233,41 @@ def parent(registry: Registry, name: str) -> str | None:
     return before[-1].manifest_digest if before else None
 
 
+def manifest_in_both(warehouse: Warehouse, registry: Registry, version: ModelVersion) -> Manifest:
+    """The manifest of a version, by the registry and by its copy in the Delta table, where there is one: a killed run leaves none.
+
+    Raises:
+        IntegrityError: If one of them was changed.
+    """
+    manifest = registry.manifest(version)
+    require_copy(warehouse, version, manifest)
+    return manifest
+
+
+def require_copy(warehouse: Warehouse, version: ModelVersion, manifest: Manifest) -> bool:
+    """Whether the Delta table has a copy of a manifest.
+
+    Raises:
+        IntegrityError: If it is another.
+    """
+    copies = warehouse.rows(MANIFESTS, model=version.name, version=version.version)
+    for copy in copies:
+        if (copy["manifest_digest"], copy["manifest"]) != (manifest.digest, manifest.text):
+            raise IntegrityError(
+                f"{version}: its manifest in {warehouse.location(MANIFESTS)} (digest {copy['manifest_digest'][:12]}) is not the registry's "
+                f"({manifest.digest[:12]}); one of them was changed: restore it"
+            )
+    return bool(copies)
+
+
 def note(warehouse: Warehouse, version: ModelVersion, manifest: Manifest) -> None:
-    """Enters a manifest into the Delta table; once, however often it is called."""
+    """Enters a manifest into the Delta table; once, however often it is called.
+
+    Raises:
+        IntegrityError: If another is there.
+    """
     warehouse.create(MANIFESTS, MANIFEST_COLUMNS)
-    if warehouse.rows(MANIFESTS, model=version.name, version=version.version):
+    if require_copy(warehouse, version, manifest):
         return
     as_of = date.fromisoformat(manifest["as_of"])
     row = (
