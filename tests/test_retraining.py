@@ -78,11 +78,51 @@ def test_labels_and_deviations_are_those_of_the_champion_as_last_seen_by_then(
     ]
     warehouse.append_rows(DEVIATIONS, rows, DEVIATION_COLUMNS, "deviations")
     assert standing_of(warehouse, CHAMPION, TRAINED, AS_OF) == standing(49, ("log_loss on region north",))
-    # An alarm is answered once: by the training that was tried after it.
-    record(warehouse, AS_OF - timedelta(days=3), 1, ["alarm"], Decision("release", "shop", 1, 2, False, "worse"))
-    assert standing_of(warehouse, CHAMPION, TRAINED, AS_OF).deviating == ("log_loss on region north",)
-    record(warehouse, AS_OF - timedelta(days=2), 1, ["alarm"], Decision("release", "shop", 1, 2, False, "worse"))
-    assert standing_of(warehouse, CHAMPION, TRAINED, AS_OF).deviating == ()
+    # Of the labels, those count that were not there at the last training.
+    record(warehouse, AS_OF - timedelta(days=3), 1, ["old"], Decision("release", "shop", 1, 2, False, "worse"))
+    assert standing_of(warehouse, CHAMPION, TRAINED, AS_OF).labels == 49 - 30
+
+
+def test_an_alarm_is_answered_by_the_training_that_knew_of_it_and_by_no_other(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    warehouse = Warehouse(lambda: spark, Tables(path=str(tmp_path)), "shop")
+    warehouse.create(DEVIATIONS, DEVIATION_COLUMNS)
+
+    def looked(days_before: int, *deviating: str) -> None:
+        as_of, alarm = AS_OF - timedelta(days=days_before), AS_OF - timedelta(days=20)
+        rows = [
+            ("shop", 1, "mine", as_of, metric, "all", "all", metric in deviating, alarm, *(None,) * 10)
+            for metric in ("auc", "log_loss")
+        ]
+        warehouse.append_rows(DEVIATIONS, rows, DEVIATION_COLUMNS, f"look {days_before}")
+
+    def standing_now(days_before: int) -> tuple[str, ...]:
+        return standing_of(warehouse, CHAMPION, TRAINED, AS_OF - timedelta(days=days_before)).deviating
+
+    looked(10, "auc")
+    assert standing_now(10) == ("auc",)
+    record(
+        warehouse, AS_OF - timedelta(days=10), 1, ["auc deviates"], Decision("release", "shop", 1, 2, False, "worse")
+    )
+    looked(9, "auc")
+    assert standing_now(9) == ()
+    # Its alarm is of a day before the training, which did not know of it: labels came later.
+    looked(8, "auc", "log_loss")
+    assert standing_now(8) == ("log_loss",)
+    record(
+        warehouse,
+        AS_OF - timedelta(days=8),
+        1,
+        ["log_loss deviates"],
+        Decision("release", "shop", 1, 3, False, "worse"),
+    )
+    looked(7, "auc", "log_loss")
+    assert standing_now(7) == ()
+    # What stopped and began again is another alarm.
+    looked(6, "log_loss")
+    looked(5, "auc", "log_loss")
+    assert standing_now(5) == ("auc",)
 
 
 def test_a_refused_challenger_counts_as_a_training_from_the_next_day_on(spark: SparkSession, tmp_path: Path) -> None:

@@ -41,6 +41,7 @@ from solvent.identity import (
     java_of,
     lock_remark,
     packages_of,
+    parse_manifest,
     unpushed,
 )
 from solvent.ingest import Batch, ingest
@@ -68,6 +69,7 @@ from solvent.release import (
     decisions,
     find_version,
     judge,
+    looks_of,
     release,
 )
 from solvent.report import ModelPage, investigation_page, model_page
@@ -78,6 +80,7 @@ from solvent.settings import Settings
 from solvent.tables.sources import Pin, source_pins
 from solvent.tables.warehouse import Warehouse
 from solvent.training import (
+    MANIFESTS,
     MEASURED_BY,
     Inputs,
     Training,
@@ -377,7 +380,20 @@ class Run:
 
     def gates(self, review: Review) -> list[GateResult]:
         """The gates of model.yml applied to a review."""
-        return judge(self.project.gates, replace(review.compared, days=self.days_compared(review)))
+        days = self.days_compared(review)
+        looks = self.looks(review) if days else 1
+        return judge(self.project.gates, replace(review.compared, days=days, looks=looks))
+
+    def looks(self, review: Review) -> int:
+        """The number of a version among the challengers judged against its rival on holdouts that overlap its own."""
+        name, rival = review.version.name, review.champion.version if review.champion is not None else None
+        manifests = {
+            row["version"]: parse_manifest(row["manifest"], row["manifest_digest"], f"{name} version {row['version']}")
+            for row in self.warehouse.rows(MANIFESTS, model=name)
+        }
+        windows = {version: manifest.windows for version, manifest in manifests.items()}
+        history = [one for one in decisions(self.warehouse) if one.model == name]
+        return looks_of(history, review.version.version, rival, windows)
 
     def days_compared(self, review: Review) -> dict[str, DaySums]:
         """What gates with a confidence compare: the models' sums per day, by role, on the holdout of the challenger."""

@@ -5,10 +5,11 @@ Retraining itself is training, evaluation and release at a later as-of; nothing 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from operator import itemgetter
+from typing import Any
 
 from solvent.config.base import counted
 from solvent.config.expressions import Column
@@ -40,9 +41,9 @@ class Standing:
     Attributes:
         as_of: The date it is looked at from.
         trained: The as-of of the champion, or of the last retraining that did not replace it.
-        labels: Its predictions whose label has matured.
-        deviating: Metrics and slices found to deviate when it was last monitored, as people read them; none if there was an alarm before
-            the last training already.
+        labels: Its predictions whose label has matured since.
+        deviating: Metrics and slices found to deviate when it was last monitored, as people read them, but those that have deviated since
+            before that training.
     """
 
     as_of: date
@@ -66,7 +67,7 @@ class Retraining:
 def standing_of(warehouse: Warehouse, champion: ModelVersion, trained: date, as_of: date) -> Standing:
     """What is known of a champion at a date, from what monitoring has written."""
     last = max([trained, *tried(warehouse, champion, as_of)])
-    labels = matured_labels(warehouse, champion, as_of)
+    labels = matured_labels(warehouse, champion, as_of) - matured_labels(warehouse, champion, last)
     return Standing(as_of, last, labels, deviating(warehouse, champion, as_of, last))
 
 
@@ -84,17 +85,25 @@ def matured_labels(warehouse: Warehouse, champion: ModelVersion, as_of: date) ->
 
 
 def deviating(warehouse: Warehouse, champion: ModelVersion, as_of: date, since: date) -> tuple[str, ...]:
-    """The metrics and slices that deviated when a model was last monitored; none if a training has answered their first alarm."""
+    """The metrics and slices that deviate as a model was last monitored, and did not yet when a training last answered what deviated.
+
+    One that has deviated at every look since then is answered; one that began later, or stopped in between, is not.
+    """
     seen = [row for row in warehouse.rows(DEVIATIONS, model_digest=champion.digest) if row["as_of"] <= as_of]
-    last = max((row["as_of"] for row in seen), default=None)
+    looks = sorted({row["as_of"] for row in seen})
+    # Those that a training at that date knew of, and all since.
+    known = max((look for look in looks if look <= since), default=None)
+    last = [look for look in looks if known is None or look >= known]
     # Another model brings back no rows.
-    rows = [row for row in seen if row["as_of"] == last and row["deviates"] and row["metric"] != VOLUME]
-    if any(row["alarm"] < since for row in rows):
-        return ()
-    words = (
-        row["metric"] + ("" if row["slice"] == ALL else f" on {row['slice']} {row['slice_value']}") for row in rows
-    )
-    return tuple(sorted(set(words)))
+    found = {(name(row), row["as_of"]) for row in seen if row["deviates"] and row["metric"] != VOLUME}
+    now = {one for one, look in found if last and look == last[-1]}
+    answered = {one for one in now if known is not None and all((one, look) in found for look in last)}
+    return tuple(sorted(now - answered))
+
+
+def name(row: Mapping[str, Any]) -> str:
+    """What a row of the table deviations is of, as people read it."""
+    return str(row["metric"]) + ("" if row["slice"] == ALL else f" on {row['slice']} {row['slice_value']}")
 
 
 def triggers(policy: Retrain, standing: Standing) -> tuple[str, ...]:

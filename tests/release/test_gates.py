@@ -14,6 +14,7 @@ from solvent.evaluation import DaySums, Evaluation, Measurement
 from solvent.evaluation.paired import Days
 from solvent.evaluation.result import Curves
 from solvent.release import Compared, GateResult, judge
+from solvent.release.gates import level_of
 
 
 def measured(metric: str, value: float | None, *, slice: str = "all", of: str = "all", n: int = 1000) -> Measurement:
@@ -256,7 +257,7 @@ def test_the_reason_tells_lead_interval_and_method() -> None:
     result = challenged(gate, 0.79, 0.8)
     assert result.rule == "auc not worse than the champion by 0.02 with 95% confidence"
     assert result.reason == (
-        "0.7900, champion 0.8000: behind by 0.0100; 95% interval of the lead -0.0309 to 0.0109 (DeLong by day, 20 days)"
+        "0.7900, champion 0.8000: behind by 0.0100; 97.0% interval of the lead -0.0334 to 0.0134 (DeLong by day, 20 days)"
     )
     assert "(day-block bootstrap, 20 days)" in challenged({**gate, "metric": "log_loss"}, 0.3, 0.3).reason
     assert result == challenged(gate, 0.79, 0.8)
@@ -303,3 +304,65 @@ def test_without_a_champion_a_confidence_passes() -> None:
     gate = Gate(metric="auc", better_than="champion", confidence=0.9)
     (result,) = judge([gate], Compared(CHALLENGER, None, evaluation()))
     assert (result.passed, result.reason) == (True, "there is no champion yet")
+
+
+@pytest.mark.parametrize("confidence", [0.5, 0.8, 0.95, 0.99, 0.999])
+def test_the_errors_of_all_looks_together_are_that_of_one(confidence: float) -> None:
+    errors = [1 - level_of(confidence, looks) for looks in range(1, 10_000)]
+    assert errors == sorted(errors, reverse=True)
+    assert 0.999 * (1 - confidence) < sum(errors) <= 1 - confidence
+
+
+def test_a_later_look_asks_for_more_and_says_so() -> None:
+    gate = Gate(metric="auc", better_than="champion", confidence=0.95)
+    ours, theirs = evaluation(measured("auc", 0.75)), evaluation(measured("auc", 0.7))
+    for ahead, most in ((0.03, 1), (0.052, 20)):
+        days = {"challenger": days_of(0.3 - ahead, SPREAD), "champion": days_of(0.3)}
+        passed = []
+        for looks in (1, 5, 20, 30):
+            (result,) = judge([gate], Compared(ours, theirs, theirs, days, looks))
+            passed.append(result.passed)
+            assert result.reason.endswith(f"20 days{f', look {looks} at them' if looks > 1 else ''})"), result.reason
+            assert ("99.9924% interval" in result.reason) == (looks == 20)
+        assert passed == [looks <= most for looks in (1, 5, 20, 30)], ahead
+
+
+def test_more_looks_than_resamples_can_tell_apart_are_refused() -> None:
+    other = evaluation(measured("log_loss", 0.3))
+    gate = Gate(metric="log_loss", not_worse_than="champion", by=9, confidence=0.95)
+    days = {"challenger": days_of(0.3, SPREAD), "champion": days_of(0.3)}
+    (result,) = judge([gate], Compared(other, other, other, days, 40))
+    assert not result.passed
+    assert "0.999981 is more confidence than 200,000 resamples can give" in result.reason
+
+
+@pytest.mark.long
+def test_of_many_equal_challengers_on_one_holdout_hardly_any_passes() -> None:
+    """Each is as good as the champion, and all are judged on the same 31 days: 20 looks at each of 1,000 champions."""
+    random, champions, looks = np.random.default_rng(7), 1000, 20
+    gate = Gate(metric="auc", better_than="champion", confidence=0.95)
+    other = evaluation(measured("auc", 0.7))
+    span = tuple(date(2024, 1, 1) + timedelta(days=one) for one in range(31))
+    half = np.full(31, 50.0)
+
+    def model(areas: Any) -> DaySums:
+        placed = {"positive_placements": half * areas, "negative_placements": half * areas.mean()}
+        return DaySums(
+            "binary", {("all", "all"): Days(span, {"n": 2 * half, "positives": half, "negatives": half, **placed})}
+        )
+
+    def passes(challenger: Any, champion: Any, number: int) -> bool:
+        days = {"challenger": model(challenger), "champion": model(champion)}
+        (result,) = judge([gate], Compared(other, other, other, days, number))
+        return result.passed
+
+    shared = each = 0
+    for _ in range(champions):
+        weather = random.normal(0.7, 0.05, 31)
+        tried = weather + random.normal(0, 0.01, (looks, 31))
+        shared += any(passes(one, weather, number) for number, one in enumerate(tried, start=1))
+        each += any(passes(one, weather, 1) for one in tried)
+    print(f"of {champions} champions {shared} lost to one of {looks} challengers no better; without shares {each}")
+    # 2.5 % is allowed.
+    assert shared <= champions * 0.025 + 3 * (champions * 0.025 * 0.975) ** 0.5
+    assert each > 0.15 * champions

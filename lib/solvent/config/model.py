@@ -276,8 +276,8 @@ class Retrain(Frozen):
 
     Attributes:
         every: When the as-of of the last training is so long ago, be it the champion's or that of a challenger it refused.
-        new_labels: When so many labels of its predictions have matured.
-        on_alarm: When it deviates; once for each alarm, whatever becomes of the challenger.
+        new_labels: When so many labels of its predictions have matured since the last training.
+        on_alarm: When it deviates; once for each alarm of a metric and slice, whatever becomes of the challenger.
     """
 
     every: Duration | None = None

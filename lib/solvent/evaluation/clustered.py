@@ -18,6 +18,8 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 RESAMPLES = 2_000
+# An interval is from at least so many of them that lie beyond it, and from no more in all than these.
+BEYOND, MOST_RESAMPLES = 5, 200_000
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,11 @@ def bootstrap_t(sums: Floats, statistic: Callable[[Floats], Floats], confidence:
         seed: Of the resamples.
     """
     clusters = sums.shape[1]
-    drawn = np.random.default_rng(seed).multinomial(clusters, np.full(clusters, 1 / clusters), RESAMPLES)
+    # 1 - 0.95 is a little more than 0.05.
+    resamples = max(RESAMPLES, math.ceil(round(BEYOND / (1 - confidence), 6)))
+    if resamples > MOST_RESAMPLES:
+        return undefined(f"{confidence:.6f} is more confidence than {MOST_RESAMPLES:,} resamples can give")
+    drawn = np.random.default_rng(seed).multinomial(clusters, np.full(clusters, 1 / clusters), resamples)
     with np.errstate(divide="ignore", invalid="ignore"):
         (value,), (error,) = studentised(sums, np.ones((1, clusters), np.int64), statistic)
         values, errors = studentised(sums, drawn, statistic)

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from solvent.config.base import counted, digest_of
 from solvent.config.expressions import Column
+from solvent.config.model import Intervals
 from solvent.errors import RefusedError, TurnError
 from solvent.registry import CHAMPION, PREVIOUS, ModelVersion
 from solvent.release.gates import GateResult
@@ -144,6 +145,25 @@ def release(
     decided = Decision("release", challenger.name, before, challenger.version, not failed, reason, tuple(results))
     carry_out(warehouse, registry, challenger, decided, history)
     return decided
+
+
+def looks_of(history: Sequence[Decision], version: int, rival: int | None, windows: Mapping[int, Intervals]) -> int:
+    """The number of a version among the challengers that gates have judged against a champion on holdouts that overlap its own.
+
+    Args:
+        history: All decisions, from the first.
+        version: The challenger, decided on or not.
+        rival: The champion; None if there was none.
+        windows: Version -> its windows; one that is not known counts as one whose holdout overlaps.
+    """
+    judged = [one.to_version for one in history if one.kind == "release" and one.gates and one.from_version == rival]
+    before = {*judged[: judged.index(version)]} if version in judged else {*judged}
+    mine = windows[version]
+
+    def overlaps(other: Intervals) -> bool:
+        return other.holdout_start < mine.holdout_end and mine.holdout_start < other.holdout_end
+
+    return 1 + sum(one not in windows or overlaps(windows[one]) for one in before)
 
 
 def rolled_back(history: Sequence[Decision], version: int) -> Decision | None:

@@ -1,7 +1,14 @@
-"""Gates: the rules of model.yml applied to evaluations on the same rows."""
+"""Gates: the rules of model.yml applied to evaluations on the same rows.
+
+Whoever judges often enough lets one through by chance. So challengers share an error: the k-th of those judged against the same champion
+on holdouts that overlap its own is given 6 / (pi k)^2 of what a gate's confidence allows. The shares of all k sum to one. So whatever
+challengers have to do with one another (Bonferroni), of all whose holdouts have a day in common, the chance that any beyond a margin passes
+is at most what the confidence allows for one. Each gate has that error of its own, and days that come later have it again.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -36,6 +43,7 @@ class Compared:
         baseline: That of the baseline.
         days: Role ("challenger", "champion", "baseline", "shared") -> its sums per day of the same rows; of those roles only that gates
             with a confidence compare.
+        looks: The number of the challenger among those judged against the same champion on holdouts that overlap.
         shared: The challenger on the rows of the champion's evaluation, where these are fewer than those of its own; with its sums per
             day as of the role "shared".
     """
@@ -44,6 +52,7 @@ class Compared:
     champion: Evaluation | str | None
     baseline: Evaluation
     days: Mapping[str, DaySums] = field(default_factory=dict)
+    looks: int = 1
     shared: Shared | None = None
 
     def beside(self, rival: str | None) -> Compared:
@@ -124,8 +133,9 @@ def judged_one(gate: Gate, one: Measurement, compared: Compared) -> GateResult:
         passed, said = clears(gate, ahead), standing(ahead)
     else:
         days = compared.days["challenger"], compared.days[str(gate.rival)]
-        found = lead(gate.metric, *days, one.slice, one.slice_value, confidence=gate.confidence)
-        passed, said = found.low is not None and clears(gate, found.low), with_interval(found, gate.confidence)
+        level = level_of(gate.confidence, compared.looks)
+        found = lead(gate.metric, *days, one.slice, one.slice_value, confidence=level)
+        passed, said = found.low is not None and clears(gate, found.low), with_interval(found, level, compared.looks)
     rows = f"; on {compared.shared.rows}" if compared.shared is not None and gate.rival == "champion" else ""
     return result(rival, passed, f"{one.value:.4f}, {gate.rival} {rival:.4f}: {said}{rows}")
 
@@ -142,13 +152,21 @@ def standing(lead: float) -> str:
     return f"{'ahead' if round(lead, 12) >= 0 else 'behind'} by {abs(lead):.4f}"
 
 
-def with_interval(found: Lead, confidence: float) -> str:
-    """A lead in words, with its interval and the method."""
+def level_of(confidence: float, looks: int) -> float:
+    """The confidence that a challenger is judged at, as the one with a number."""
+    return 1 - (1 - confidence) * 6 / (math.pi * looks) ** 2
+
+
+def with_interval(found: Lead, level: float, looks: int) -> str:
+    """A lead in words, with its interval, the method, and how often these days were judged by."""
     if found.value is None:
         return f"the lead is {found.method}"
     if found.low is None or found.high is None:
         return f"{standing(found.value)}; the interval is {found.method}"
+    # As many digits as tell it from certainty.
+    digits = 1 - math.floor(math.log10(100 * (1 - level)))
+    often = f", look {looks} at them" if looks > 1 else ""
     return (
-        f"{standing(found.value)}; {100 * confidence:g}% interval of the lead {found.low:.4f} to {found.high:.4f} "
-        f"({found.method}, {counted(found.days, 'day')})"
+        f"{standing(found.value)}; {100 * level:.{max(digits, 0)}f}% interval of the lead {found.low:.4f} to {found.high:.4f} "
+        f"({found.method}, {counted(found.days, 'day')}{often})"
     )
