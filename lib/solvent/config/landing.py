@@ -117,7 +117,7 @@ ALIASES = {"charset": "encoding", "delimiter": "sep"}
 ALLOWED = {"csv": tuple(READINGS), "json": ("encoding", "multiLine", "dateFormat", "timestampFormat")}
 DEFAULTS: dict[str, str | bool] = {
     **{"encoding": "utf-8", "multiLine": False},
-    **{"header": False, "sep": ",", "quote": '"', "escape": '"', "nullValue": ""},
+    **{"header": False, "sep": ",", "quote": '"', "nullValue": ""},
 }
 
 
@@ -151,7 +151,8 @@ class Landing(Frozen):
                 given[name] = READINGS[name](value)
             except ValueError as error:
                 raise ValueError(f"options.{key}: found {value!r}; {error}") from None
-        return {name: value for name, value in DEFAULTS.items() if name in ALLOWED[self.format]} | given
+        read = {name: value for name, value in DEFAULTS.items() if name in ALLOWED[self.format]} | given
+        return {"escape": read["quote"], **read} if self.format == "csv" else read
 
     @model_validator(mode="after")
     def can_be_read(self) -> Self:

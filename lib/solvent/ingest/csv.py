@@ -84,11 +84,12 @@ class Csv:
     def closed(self) -> str:
         """A line that is no record, but ends with all quotes closed however it is read, so that it takes no other with it."""
         mark, escape = literal(self.quote), literal(self.escape)
-        inside = f"[^{mark}{escape}\\r\\n]|{mark}{mark}" + (f"|{escape}[^\\r\\n]" if self.escapes else "")
-        quoted = f"{mark}(?:{inside})*+{mark}{self.without(self.quote)}"
-        plain = f"(?!{mark}){self.without(self.escape if self.escapes else '')}"
         if self.escapes:
-            plain += f"(?:{escape}[^\\r\\n]{self.without(self.escape)})*+"
+            # Readers differ in what an escape does before another character, and in what may come after a quote.
+            quoted = f"{mark}(?:[^{mark}{escape}\\r\\n]|{escape}[^\\r\\n])*+{mark}"
+            plain = f"(?!{mark}){self.without(self.escape)}(?:{escape}(?!{literal(self.sep)})[^\\r\\n]{self.without(self.escape)})*+"
+        else:
+            quoted, plain = f"{self.quoted}{self.without(self.quote)}", f"(?!{mark}){self.without('')}"
         return f"(?>{quoted}|{plain})(?:{literal(self.sep)}(?>{quoted}|{plain}))*+"
 
     def records(self, text: Column) -> Column:

@@ -28,10 +28,10 @@ NUMBER = "-?+(?:0|[1-9][0-9]*+)(?:\\.[0-9]++)?+(?:[eE][+-]?+[0-9]++)?+"
 DEPTH = 16
 
 
-def nested(string: str) -> str:
+def nested(string: str, depth: int = DEPTH) -> str:
     """An object or an array by its brackets and strings alone, to a depth."""
     inner = ""
-    for _ in range(DEPTH):
+    for _ in range(depth):
         inner = f'[\\[{{](?:[^"\\[\\]{{}}]++|{string}' + (f"|{inner}" if inner else "") + ")*+[\\]}]"
     return inner
 
@@ -39,7 +39,7 @@ def nested(string: str) -> str:
 VALUE = f"(?:{STRING}|{NUMBER}|true|false|null|{nested(STRING)})"
 PAIR = f"{SPACE}({STRING}){SPACE}:{SPACE}({VALUE}){SPACE}"
 OBJECT = f"\\A{SPACE}\\{{(?:{PAIR}(?:,{PAIR})*+|{SPACE})\\}}{SPACE}\\z"
-ITEM = f'(?:{nested(STRING_LIKE)}|{STRING_LIKE}|[^"\\[\\]{{}}, \\t\\r\\n]++)'
+ITEM = f'(?:{nested(STRING_LIKE, DEPTH + 1)}|{STRING_LIKE}|[^"\\[\\]{{}}, \\t\\r\\n]++)'
 ARRAY = f"\\A{SPACE}\\[{SPACE}(?:{ITEM}{SPACE}(?:,{SPACE}{ITEM}{SPACE})*+)?+\\]{SPACE}\\z"
 
 
@@ -60,13 +60,13 @@ class Json:
 
     def records(self, text: Column) -> Column:
         """The objects of a text, by their brackets: ARRAY<STRING>; the empty text for none."""
+        if not self.whole:
+            return F.transform(F.split(text, "\n", -1), lambda line: F.trim(line, F.lit(" \t\r\n")))
+        inner = F.regexp_replace(text, f"\\A{SPACE}\\[|\\]{SPACE}\\z", "")
+        items = F.regexp_extract_all(inner, F.lit(ITEM), F.lit(0))
+        several = F.when(F.size(items) > 0, items).otherwise(F.array(F.lit("")))
         alone = F.array(F.trim(text, F.lit(" \t\r\n")))
-        if self.whole:
-            inner = F.regexp_replace(text, f"\\A{SPACE}\\[|\\]{SPACE}\\z", "")
-            items = F.regexp_extract_all(inner, F.lit(ITEM), F.lit(0))
-            several = F.when(F.size(items) > 0, items).otherwise(F.array(F.lit("")))
-            alone = F.when(F.rlike(text, F.lit(ARRAY)), several).otherwise(alone)
-        return F.when(text.isNotNull(), alone)
+        return F.when(text.isNotNull(), F.when(F.rlike(text, F.lit(ARRAY)), several).otherwise(alone))
 
     def goes_on(self, record: Column) -> Column:
         """Whether a document has no end, so that nothing of its file can be trusted."""

@@ -71,6 +71,7 @@ def examine(
         rows[row[FILE]].append(row)
     headers: dict[str, tuple[str, int]] = {}
     refusals: dict[str, str] = {}
+    left_open, other_header = [], []
     for file in files:
         of_file = rows[file.file]
         first = min((row["first"] for row in of_file if row["first"] is not None), default=None)
@@ -85,17 +86,34 @@ def examine(
         elif found["foreign"]:
             refusals[file.file] = not_text(source)
         elif found["open"]:
-            refusals[file.file] = left_open(warehouse, source, folder, file)
+            left_open.append(file)
         elif declared and file.file not in headers:
-            refusals[file.file] = wrong_header(warehouse, source, folder, file)
+            other_header.append(file)
+    if left_open:
+        texts = first_of(records_of(warehouse, source, folder, left_open).where(grammar.goes_on(F.col(RAW))))
+        refusals |= {file: not_closed(source, text) for file, text in texts.items()}
+    if other_header:
+        wanted = str(source.landing.reading["sep"]).join(column.name for column in source.columns)
+        texts = first_of(records_of(warehouse, source, folder, other_header).where(AT_START))
+        refusals |= {file: f"has the header {text}; expected: {wanted}" for file, text in texts.items()}
     return headers, refusals
+
+
+def first_of(records: DataFrame) -> dict[str, str]:
+    """The first record of each file, as far as it is shown."""
+    numbered = records.select(
+        FILE, F.substring(RAW, 1, 120).alias("text"), F.monotonically_increasing_id().alias("number")
+    )
+    return {
+        row[FILE]: row["text"] for row in numbered.groupBy(FILE).agg(F.min_by("text", "number").alias("text")).collect()
+    }
 
 
 def is_header(source: Source) -> Column:
     """Whether a record is the header that is declared, spaces around names aside."""
     csv, names = Csv.of(source.landing), [column.name for column in source.columns]
     near = F.contains(RAW, F.lit(names[0])) & F.contains(RAW, F.lit(names[-1])) & csv.parses(F.col(RAW))
-    return near & (F.transform(csv.values(F.col(RAW)), F.trim) == F.array(*map(F.lit, names)))
+    return near & (F.transform(csv.values(F.col(RAW)), lambda name: F.trim(name)) == F.array(*map(F.lit, names)))
 
 
 def not_text(source: Source) -> str:
@@ -105,26 +123,16 @@ def not_text(source: Source) -> str:
     return f"is not {shown}; set landing.options.encoding, or remove it"
 
 
-def left_open(warehouse: Warehouse, source: Source, folder: str, file: LandingFile) -> str:
-    """Why a file is refused in which it cannot be told where a record ends."""
-    records = records_of(warehouse, source, folder, [file])
-    row = records.where(grammar_of(source).goes_on(F.col(RAW))).head()
+def not_closed(source: Source, text: str) -> str:
+    """Why a file is refused in which it cannot be told where a record ends, which begins with a text."""
     if source.landing.format == "json":
         return "is not one JSON document, an object or an array of objects; mend it, or write an object a line without multiLine"
-    shown = f"a quote is not closed where it should be, after: {str(row[RAW] if row else '')[:80]}"
-    mend = (
-        "mend it"
+    multiline = (
+        ""
         if source.landing.reading["multiLine"]
-        else "set landing.options.multiLine: true if values hold line breaks, or mend it"
+        else "set landing.options.multiLine: true if values hold line breaks, or "
     )
-    return f"{shown}; {mend}"
-
-
-def wrong_header(warehouse: Warehouse, source: Source, folder: str, file: LandingFile) -> str:
-    """Why a file is refused that begins with another header."""
-    row = records_of(warehouse, source, folder, [file]).where(AT_START).head()
-    wanted = str(source.landing.reading["sep"]).join(column.name for column in source.columns)
-    return f"has the header {str(row[RAW] if row else '')[:200]}; expected: {wanted}"
+    return f"a quote is not closed where it should be, after: {text}; {multiline}mend it"
 
 
 def raw_rows(
