@@ -79,9 +79,9 @@ def test_rows_are_accepted_quarantined_or_duplicates(empty_shop: Any) -> None:
     assert stored[7] == ("c,1", 5.0, None)
     refused = {row.raw.split(",")[0]: (row.reason, row.file) for row in table(empty_shop, "quarantine").collect()}
     reasons = {key: reason for key, (reason, _) in refused.items()}
-    assert reasons["3"] == "amount: not DOUBLE: lots"
+    assert reasons["3"] == "amount: not DOUBLE"
     assert reasons["4"] == "expectation amount_is_positive does not hold: amount > 0"
-    assert reasons["5"] == "placed: not TIMESTAMP: 2024-13-01 12:00:00"
+    assert reasons["5"] == "placed: not TIMESTAMP"
     assert reasons["6"].startswith("does not parse")
     assert "time" in reasons["8"]
     assert reasons["9"] == "conflict: another row of the file has the same id and other values"

@@ -16,13 +16,12 @@ from solvent.tables.sources import FILE
 def judged(raw: DataFrame, source: Source) -> DataFrame:
     """Rows by their declared types, with the reason why a row cannot be accepted, or null."""
     typed = {column.name: value_of(column, source.landing.reading) for column in source.columns}
-    reasons: list[Column] = [
-        F.when(F.col(CORRUPT).isNotNull(), F.lit("does not parse: another number of values than columns"))
-    ]
+    # Reasons hold no values, so that they can be counted; the record beside them does.
+    reasons: list[Column] = [F.col(CORRUPT)]
     for column in source.columns:
         text, value = F.col(f"`{column.name}`"), typed[column.name]
         bad = text.isNotNull() & value.isNull()
-        reasons.append(F.when(bad, F.concat(F.lit(f"{column.name}: not {column.type}: "), F.substring(text, 1, 80))))
+        reasons.append(F.when(bad, F.lit(f"{column.name}: not {column.type}")))
         if not column.nullable:
             why = "key" if column.name in source.key else "required"
             reasons.append(F.when(text.isNull(), F.lit(f"{column.name}: {why} is missing")))
