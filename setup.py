@@ -48,7 +48,6 @@ EXTRAS = {
         "mypy>=1.13",
         "nbclient>=0.10",
         "nbformat>=5.10",
-        "psutil>=6",
         "psycopg2-binary>=2.9",
         "pytest>=8.2",
         "pytest-xdist>=3.6",

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Mapping
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -203,14 +204,15 @@ def test_the_wheel_holds_every_module_and_the_command(checkout: Path) -> None:
     assert "solvent = solvent.cli:main" in commands.splitlines()
 
 
-def asked_for() -> list[Requirement]:
-    """What setup.py requires, with every extra."""
+def asked_for(*lists: str) -> list[Requirement]:
+    """What setup.py requires, by the names of its lists; with every extra if none is named."""
     assigned = {
         node.targets[0].id: ast.literal_eval(node.value)
         for node in ast.parse((ROOT / "setup.py").read_text()).body
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
     }
-    return [Requirement(text) for texts in (assigned["REQUIRED"], *assigned["EXTRAS"].values()) for text in texts]
+    texts = [assigned[name] for name in lists] or [assigned["REQUIRED"], *assigned["EXTRAS"].values()]
+    return [Requirement(text) for one in texts for text in one]
 
 
 @pytest.mark.parametrize("python", ["3.11.0", "3.12.0", "3.13.0"])
@@ -227,6 +229,22 @@ def test_the_lock_pins_what_setup_asks_for(python: str, system: str) -> None:
         pin = pins.get(canonicalize_name(requirement.name))
         assert pin is not None, f"{requirement} is not in requirements.lock; run `make lock`"
         assert requirement.specifier.contains(pin), f"{requirement} is locked at {pin}; run `make lock`"
+
+
+def test_what_the_suite_imports_is_required() -> None:
+    """Spark apart, as a cluster has its own; what only one way to use the suite needs is in an extra."""
+    imported = set()
+    for path in (ROOT / "lib/solvent").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [one.name for one in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            imported |= {name.partition(".")[0] for name in names}
+    required = {canonicalize_name(one.name) for one in asked_for("REQUIRED")} | {"pyspark"}
+    homes = packages_distributions()
+    foreign = imported - sys.stdlib_module_names - {"solvent"}
+    assert foreign
+    missing = {name for name in foreign if required.isdisjoint(map(canonicalize_name, homes.get(name, [])))}
+    assert missing == set()
 
 
 def test_the_lock_names_no_host() -> None:
