@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import ast
+import re
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import click
 import pytest
 
 from solvent.cli import main
+from solvent.config.base import counted, first_of
 
 ROOT = Path(__file__).parents[1]
 
@@ -35,3 +39,34 @@ def test_what_needs_no_mlflow_does_not_wait_for_it(words: list[str]) -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]", done.stdout
+
+
+# What is counted in a line on the terminal or on a page; "1 rows" is no English.
+THINGS = "sources|features|groups|gates|rows|files|days|weeks|windows|duplicates|predictions|candidates|hours|steps"
+TOLD = [
+    *(ROOT / "jobs").glob("*.py"),
+    *(ROOT / "lib/solvent/pipeline.py", ROOT / "lib/solvent/retraining.py"),
+    *(
+        path
+        for part in ("commands", "deployment", "release", "report")
+        for path in (ROOT / "lib/solvent" / part).glob("*.py")
+    ),
+]
+
+
+def uncounted(source: str) -> list[str]:
+    """The words that follow on a number within a text, whatever the number."""
+    found = []
+    for text in (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.JoinedStr)):
+        for number, words in pairwise(text.values):
+            if isinstance(number, ast.FormattedValue) and isinstance(words, ast.Constant):
+                found += re.findall(rf"^ ({THINGS})\b(?! have| of batch)", str(words.value))
+    return found
+
+
+def test_one_thing_is_told_as_one() -> None:
+    assert uncounted('f"{n:,} rows in {m} files"') == ["rows", "files"]
+    assert uncounted("f\"{counted(n, 'row')} in {where} of files\"") == []
+    assert {path.name: words for path in TOLD if (words := uncounted(path.read_text()))} == {}
+    assert [counted(number, "batch") for number in (0, 1, 1000)] == ["0 batches", "1 batch", "1,000 batches"]
+    assert first_of(["a", "b", "c", "d", "e"]) == "a, b, c and 2 more"

@@ -106,6 +106,19 @@ def test_one_command_makes_a_champion_with_tables_manifest_and_report(made: Any,
     assert manifest["metrics"]["auc"] == rows.where("model = 'shop' AND slice = 'all' AND metric = 'auc'").first().value
     page = (made.root / "var/reports/shop/version_1.html").read_text()
     assert manifest.digest in page
+    assert "made champion" in page
+    # Every metric has its lead over the baseline with an interval, by days.
+    assert (
+        len(re.findall(r'<td class="n lead" title="[^"]+, 10 days">-?[\d.]+<span class="range">-?[\d.]+ to ', page))
+        == 4
+    )
+    features = page.split("<h2>Features</h2>")[1]
+    assert "box tall" not in features
+    shares = re.findall(r'<tr class="feature"><th scope="row"><code>(\w+)</code>.*?([\d.]+) %</td>', features)
+    assert {name for name, _ in shares} == {"order_amount", "hour", "returns_14d", "region"}
+    percents = [float(share) for _, share in shares]
+    assert percents == sorted(percents, reverse=True)
+    assert sum(percents) == pytest.approx(100, abs=0.3)
     run = registry.client.get_run(champion.run_id)
     assert run.data.params["params.maxDepth"] == "3"
     assert run.data.metrics["auc"] == manifest["metrics"]["auc"]

@@ -7,7 +7,7 @@ was killed.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -15,6 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from pyspark.ml import PipelineModel
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -22,7 +23,8 @@ from solvent.config.base import counted, digest_of, first_of
 from solvent.config.estimator import Estimator
 from solvent.config.model import Intervals, Project
 from solvent.errors import EvaluationError, RefusedError, RegistryError
-from solvent.evaluation import ALL, DaySums, Evaluation, day_sums
+from solvent.evaluation import ALL, DaySums, Evaluation, Lead, day_sums, lead
+from solvent.evaluation.metrics import DESCRIPTIVE, UNPAIRED
 from solvent.failure import noting
 from solvent.features.table import (
     FeatureBuild,
@@ -44,6 +46,7 @@ from solvent.identity import (
     parse_manifest,
     unpushed,
 )
+from solvent.importance import importances
 from solvent.ingest import Batch, ingest
 from solvent.investigation import (
     RESOLVED,
@@ -120,6 +123,8 @@ class Run:
         """
         self.settings, self.as_of, self.force, self.given_pins = settings, as_of, force, pins
         self.say = Progress(say)
+        self.models: dict[str, PipelineModel] = {}
+        self.days: dict[tuple[object, ...], DaySums] = {}
         self.project = settings.project
 
     @cached_property
@@ -380,7 +385,8 @@ class Run:
 
     def gates(self, review: Review) -> list[GateResult]:
         """The gates of model.yml applied to a review."""
-        days = self.days_compared(review)
+        rivals = {gate.rival for gate in self.project.gates if gate.confidence is not None}
+        days = self.days_compared(review, rivals)
         looks = self.looks(review) if days else 1
         return judge(self.project.gates, replace(review.compared, days=days, looks=looks))
 
@@ -395,9 +401,22 @@ class Run:
         history = [one for one in decisions(self.warehouse) if one.model == name]
         return looks_of(history, review.version.version, rival, windows)
 
-    def days_compared(self, review: Review) -> dict[str, DaySums]:
-        """What gates with a confidence compare: the models' sums per day, by role, on the holdout of the challenger."""
-        rivals = {gate.rival for gate in self.project.gates if gate.confidence is not None}
+    def leads(self, review: Review) -> dict[str, dict[str, Lead]]:
+        """How far a version is ahead of the baseline, and of the champion, by each metric whose lead has an interval."""
+        measures = self.project.evaluation
+        metrics = [name for name in measures.metrics if name not in (*UNPAIRED, *DESCRIPTIVE)]
+        compared = replace(review.compared, days=self.days_compared(review, {BASELINE, CHAMPION}))
+        return {
+            rival: {
+                name: lead(name, sides[CHALLENGER], sides[rival], confidence=measures.confidence) for name in metrics
+            }
+            for rival in (CHAMPION, BASELINE)
+            if rival in compared.days
+            for sides in [compared.beside(rival).days]
+        }
+
+    def days_compared(self, review: Review, rivals: Set[str | None]) -> dict[str, DaySums]:
+        """What is compared with an interval: the models' sums per day, by role, on the holdout of the challenger."""
         training = self.trained_before(review.version)
         scored: dict[str, tuple[Training, ModelVersion]] = {}
         if BASELINE in rivals:
@@ -412,15 +431,21 @@ class Run:
             return {}
         measures = self.project.evaluation
 
+        def named(of: tuple[Training, ModelVersion]) -> tuple[object, ...]:
+            return review.version.version, of[0].measured_from, of[1].name, of[1].version
+
         def sums(of: tuple[Training, ModelVersion]) -> DaySums:
             rows, kind = self.scored_on(*of), training.estimator.kind
             return day_sums(rows, kind=kind, slices=measures.slices, threshold=measures.threshold)
 
-        with self.step("compare", f"{', '.join(scored)} by day") as say:
-            found = dict(zip(scored, at_once(sums, list(scored.values())), strict=True))
-            for role in rivals & {*scored}:
-                say(f"challenger with {role} on {counted(len(found[str(role)].parts[ALL, ALL].days), 'day')}")
-        return found
+        new = {role: of for role, of in scored.items() if named(of) not in self.days}
+        if new:
+            with self.step("compare", f"{', '.join(new)} by day") as say:
+                self.days |= zip(map(named, new.values()), at_once(sums, list(new.values())), strict=True)
+                for role in sorted({CHAMPION, BASELINE} & {*scored}):
+                    days = self.days[named(scored[role])].parts[ALL, ALL].days
+                    say(f"challenger with {role} on {counted(len(days), 'day')}")
+        return {role: self.days[named(of)] for role, of in scored.items()}
 
     def release(self, review: Review, more: Sequence[GateResult] = (), force: bool = False) -> Decision:
         """Decides on a version, and makes it champion if it passed.
@@ -485,6 +510,7 @@ class Run:
             one for one in decisions(self.warehouse) if one.to_version == version.version and one.kind != "rollback"
         ]
         where = "" if environment == "local" else f" --environment {environment}"
+        training = self.trained_before(version)
         return ModelPage(
             description=self.project.description,
             owner=self.project.owner,
@@ -493,7 +519,9 @@ class Run:
             manifest=self.registry.manifest(version),
             evaluations=evaluations,
             names=names,
-            rows=in_words(self.trained_before(version)),
+            rows=in_words(training),
+            leads=self.leads(review),
+            importances=importances(self.model(version), training.holdout_rows, training.inputs.names),
             absent=absent,
             metrics=self.project.evaluation.metrics,
             threshold=self.project.evaluation.threshold,
@@ -616,7 +644,13 @@ class Run:
         """Predictions of a model and labels of the holdout of a training, and if asked for its features."""
         features = [one.name for one in declared(self.settings.groups)] if featured else []
         carried = [*dict.fromkeys([*training.carried, *features, "prediction_time"])]
-        return predict(self.registry.load(model), training.holdout_rows, training.estimator.kind, carried)
+        return predict(self.model(model), training.holdout_rows, training.estimator.kind, carried)
+
+    def model(self, version: ModelVersion) -> PipelineModel:
+        """The model of a version, which is read and verified once."""
+        if version.digest not in self.models:
+            self.models[version.digest] = self.registry.load(version)
+        return self.models[version.digest]
 
     def retrain(self, environment: str, because: str | None = None) -> Retraining | None:
         """Trains a challenger and decides on it, if the policy says so or somebody does.

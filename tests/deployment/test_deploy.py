@@ -217,7 +217,7 @@ def test_what_may_not_be_deployed_is_refused_before_anything_is_made(server: Ser
     assert said("--commit", "nothing") == (2, f"error: {server.shop.root}/.git: has no commit 'nothing'\n")
     (server.shop.root / "untracked").write_text("")
     code, output = said()
-    assert (code, "has changes that no commit holds" in output) == (3, True)
+    assert (code, "has changes that no commit holds (untracked); commit them" in output) == (3, True)
     (server.shop.root / "untracked").unlink()
     server.shop.git("checkout", "--quiet", "-b", "idea")
     server.shop.configure("maxIter: 10", "maxIter: 9")

@@ -17,6 +17,7 @@ import pytest
 from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
+from pyspark.ml import PipelineModel
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -26,6 +27,7 @@ from solvent.config.estimator import Estimator
 from solvent.config.model import Intervals
 from solvent.errors import TrainingError
 from solvent.identity import Manifest
+from solvent.importance import importances
 from solvent.report import model_page
 from solvent.reproduction import search_finding
 from solvent.training import Inputs, SearchResult, learned_by, search
@@ -253,6 +255,27 @@ def test_the_manifest_holds_the_search_and_the_parameters_fitted(trained: Any) -
     assert baseline.search is None
     assert set(baseline["estimator"]) == {"estimator", "params", "seed", "partitions", "inputs"}
     assert Manifest({}).search is None
+
+
+def test_a_linear_model_tells_what_it_makes_of_features_by_what_they_add(trained: Any) -> None:
+    run = trained.run()
+    version = run.registry.find("shop", "1")
+    rows, names = run.trained_before(version).holdout_rows, ("order_amount", "hour", "returns_14d", "region")
+    found = importances(run.model(version), rows, names)
+    model = run.model(version)
+    vectors = PipelineModel(model.stages[:-1]).transform(rows).select("features").toPandas()["features"]
+    places, weights = np.stack([one.toArray() for one in vectors]), model.stages[-1].coefficients.toArray()
+    # Three numbers, and a place for each region but the last.
+    spread = [np.std(places[:, at] @ weights[at]) for at in ([0], [1], [2], slice(3, None))]
+    assert sum(found.shares.values()) == pytest.approx(1)
+    assert {name: found.shares[name] for name in names} == pytest.approx(
+        dict(zip(names, spread / sum(spread), strict=True))
+    )
+
+
+def test_history_says_that_nothing_was_decided(trained: Any) -> None:
+    said = CliRunner().invoke(main, ["--root", str(trained.root), "history", "--project", "shop"])
+    assert said.output == "no decision on a champion of shop was made yet; `solvent release` makes the first\n"
 
 
 def test_mlflow_has_the_parameters_chosen_and_the_candidates(trained: Any) -> None:

@@ -12,8 +12,10 @@ from solvent.config.base import counted
 from solvent.evaluation.result import CalibrationBin, HistogramBin, ThresholdPoint
 
 WIDTH, HEIGHT = 340, 300
-LEFT, RIGHT, TOP, BOTTOM = 44, 12, 12, 40
+# A tick of seven characters has room beside the title of the y axis.
+LEFT, RIGHT, TOP, BOTTOM = 64, 12, 12, 40
 MOST_TICKS = 7
+UNITS = ((1e3, "k"), (1e6, "M"), (1e9, "G"))
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,16 @@ class Span:
         first, last = math.ceil(low / step), math.floor(high / step)
         return cls(low, high, [number * step for number in range(first, last + 1)])
 
+    @property
+    def labels(self) -> list[str]:
+        """The ticks in words, with as many digits as tell each from the next."""
+        distinct = (
+            labels
+            for digits in range(3, 16)
+            if len(set(labels := [short(one, digits) for one in self.ticks])) == len(labels)
+        )
+        return next(distinct, [f"{one:g}" for one in self.ticks])
+
     def share(self, value: float) -> float:
         """Where a value is, between 0 and 1."""
         return (value - self.low) / ((self.high - self.low) or 1.0)
@@ -65,8 +77,8 @@ def frame(title: str, x_label: str, y_label: str, body: str, ticks: str, span: S
     """A chart's axes around its body; a grid, and the ticks of the x axis, at those of a span."""
     lines = "".join(
         f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{up(at):.1f}" y2="{up(at):.1f}"/>'
-        f'<text class="tick" x="{across(at):.1f}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle">{tick:g}</text>'
-        for at, tick in ((span.share(tick), tick) for tick in span.ticks)
+        f'<text class="tick" x="{across(at):.1f}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle">{label}</text>'
+        for at, label in zip(map(span.share, span.ticks), span.labels, strict=True)
     )
     return Markup(  # noqa: S704 (every text in it is escaped)
         f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}">'
@@ -81,8 +93,8 @@ def frame(title: str, x_label: str, y_label: str, body: str, ticks: str, span: S
 def y_ticks(span: Span = UNIT) -> str:
     """Ticks of a y axis."""
     return "".join(
-        f'<text class="tick" x="{LEFT - 6}" y="{up(span.share(tick)) + 4:.1f}" text-anchor="end">{tick:g}</text>'
-        for tick in span.ticks
+        f'<text class="tick" x="{LEFT - 6}" y="{up(span.share(tick)) + 4:.1f}" text-anchor="end">{label}</text>'
+        for tick, label in zip(span.ticks, span.labels, strict=True)
     )
 
 
@@ -163,15 +175,19 @@ def histogram_chart(bins: Sequence[HistogramBin]) -> Markup:
         body += f'<rect class="negatives" x="{left:.1f}" width="{right - left:.1f}" y="{low:.1f}" height="{up(0) - low:.1f}">{title}</rect>'
         body += f'<rect class="positives" x="{left:.1f}" width="{right - left:.1f}" y="{high:.1f}" height="{low - high:.1f}">{title}</rect>'
     ticks = "".join(
-        f'<text class="tick" x="{LEFT - 6}" y="{up(share) + 4:.1f}" text-anchor="end">{thousands(most * share)}</text>'
+        f'<text class="tick" x="{LEFT - 6}" y="{up(share) + 4:.1f}" text-anchor="end">{short(most * share)}</text>'
         for share in (0.0, 0.5, 1.0)
     )
     return frame("Predictions by label", "Prediction", "Rows", body, ticks)
 
 
-def thousands(count: float) -> str:
-    """A short number of rows."""
-    return f"{count / 1000:.1f}k" if count >= 1000 else f"{count:.0f}"
+def short(value: float, digits: int = 3) -> str:
+    """A number in a few characters: with k, M or G from a thousand on, and with a power of ten where it is very large or small."""
+    value = float(f"{value:.{digits}g}")
+    for size, unit in UNITS:
+        if size <= abs(value) < 1000 * size:
+            return f"{value / size:.{digits}g}{unit}"
+    return f"{value:.{digits}g}" if value == 0 or 0.001 <= abs(value) < 1000 else f"{value:.0e}"
 
 
 def interval_bar(value: float, low: float, high: float, overall: float, span: tuple[float, float]) -> Markup:

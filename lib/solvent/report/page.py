@@ -9,9 +9,11 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from solvent.evaluation import ALL, Evaluation, Measurement, badness
+from solvent.evaluation import ALL, Evaluation, Lead, Measurement, badness
+from solvent.evaluation.metrics import DESCRIPTIVE, UNPAIRED
 from solvent.features import Feature
 from solvent.identity import Manifest
+from solvent.importance import Importances
 from solvent.release import Decision, GateResult
 from solvent.report import charts
 
@@ -35,6 +37,10 @@ WORDS = {
     "mae": "Mean absolute error",
     "r2": "Variance explained (R²)",
     "bias": "Bias",
+}
+NOT_COMPARED = {
+    **dict.fromkeys(UNPAIRED, "no interval of a lead by it is known to hold"),
+    **dict.fromkeys(DESCRIPTIVE, "tells of the rows"),
 }
 BESIDE = ("prediction_bias", "calibration_error", "positive_rate", "bias", "mae")
 
@@ -60,6 +66,8 @@ class ModelPage:
         decision: The decision on the model, None if there was none.
         features: Their declarations.
         reproduce: The command that makes the model again.
+        leads: Rival -> metric -> how far the model is ahead of it, on the days both are compared on.
+        importances: What the model makes of its features.
     """
 
     description: str
@@ -78,6 +86,8 @@ class ModelPage:
     decision: Decision | None
     features: Sequence[Feature]
     reproduce: str
+    leads: Mapping[str, Mapping[str, Lead]]
+    importances: Importances
 
 
 @dataclass(frozen=True)
@@ -106,8 +116,16 @@ def model_page(page: ModelPage) -> str:
         slices=slice_rows(page.evaluations[CHALLENGER], headline, beside),
         beside=beside,
         failed=[gate for gate in page.gates if not gate.passed],
+        features=features(page),
+        unpaired=NOT_COMPARED,
         style=style(templates),
     )
+
+
+def features(page: ModelPage) -> list[tuple[Feature, float | None]]:
+    """The features, those first that the model makes most of, and the share that each has; None where it is not known."""
+    shares = page.importances.shares
+    return sorted(((one, shares.get(one.name)) for one in page.features), key=lambda one: -(one[1] or 0.0))
 
 
 def candidates(search: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
