@@ -102,6 +102,8 @@ def listen(verbose: bool = False) -> None:
     """Shows what Spark, its Java and MLflow log, or nothing of it."""
     # What libraries cannot do they raise as well, and it is said in a line; what they log of it is a stack trace.
     logging.basicConfig(level=logging.INFO if verbose else logging.CRITICAL, format="%(asctime)s %(name)s %(message)s")
+    # It names whole URLs, of which a part may be a secret.
+    logging.getLogger("urllib3").setLevel(logging.CRITICAL)
     if not verbose:
         # It has a level of its own.
         logging.getLogger("mlflow").setLevel(logging.CRITICAL)

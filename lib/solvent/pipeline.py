@@ -576,7 +576,9 @@ class Run:
 
         Raises:
             RefusedError: If it has scored nothing.
+            ConfigurationError: If the variable of the webhook holds no URL.
         """
+        webhook = self.settings.environment.webhook_url
         scored = batches(self.warehouse, version.digest)
         if not scored:
             raise RefusedError(f"{version} has scored nothing; run `solvent score` first")
@@ -609,8 +611,8 @@ class Run:
             )
         if found.verdict.alarm is not None:
             self.investigate(found)
-        if self.settings.environment.webhook is not None:
-            self.notify(version, self.settings.environment.webhook)
+        if webhook is not None:
+            self.notify(version, webhook)
         return found
 
     def investigate(self, found: Monitored) -> Investigation | None:
@@ -624,7 +626,8 @@ class Run:
             )  # fmt: skip
             name = dossier.investigation.id
             path = Path(self.settings.environment.reports) / found.version.name / f"investigation_{name}.html"
-            write_page(path, investigation_page(dossier, self.project, self.settings.environment.name))
+            environment = self.settings.environment
+            write_page(path, investigation_page(dossier, self.project, environment.name, environment.show_rows))
             opened = replace(dossier.investigation, report=str(path))
             append_opened(self.warehouse, opened)
             say(f"investigation {name}: {opened.first_cause}; {path}")

@@ -10,6 +10,7 @@ import yaml
 
 from solvent.config.environment import Environment, load_environment
 from solvent.errors import ConfigurationError
+from solvent.identity.worktree import environment_file
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCAL: dict[str, Any] = {
@@ -56,9 +57,11 @@ NAME = "use lower case letters, digits and _, starting with a letter"
         (
             "webhook",
             "ftp://host/hook",
-            "webhook: found 'ftp://host/hook'; give a URL that starts with http:// or https://",
+            "webhook: give a URL that starts with http:// or https://",
         ),
-        ("webhook", "https:///hook", "webhook: found 'https:///hook'; give a URL"),
+        ("webhook", "https:///hook", "webhook: give a URL"),
+        ("webhook", "${HOOK}", "webhook: give a URL"),
+        ("webhook", {"url": "https://host/hook"}, "webhook: give a URL"),
         ("mlflow.models", "solvent", "mlflow.models: found 'solvent'; give catalog.schema, both of lower case letters"),
         ("mlflow.models", "main.Solvent", "mlflow.models: found 'main.Solvent'; give catalog.schema"),
         ("mlflow.models", "main.a.b", "mlflow.models: found 'main.a.b'; give catalog.schema"),
@@ -70,6 +73,8 @@ def test_a_mistake_is_named_with_file_and_key(tmp_path: Path, key: str, value: A
     with pytest.raises(ConfigurationError) as caught:
         load(tmp_path, with_key(key, value))
     assert f"{tmp_path}/conf/environments/here.yml: {says}" in str(caught.value)
+    # A part of a webhook's address is often a secret.
+    assert "host/hook" not in str(caught.value)
     assert caught.value.exit_code == 2
 
 
@@ -134,3 +139,25 @@ def test_a_key_has_one_spelling(tmp_path: Path) -> None:
 def test_a_folder_is_no_tracking_address(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"mlflow\.tracking_uri: found 'mlruns'"):
         load(tmp_path, {**LOCAL, "mlflow": {"tracking_uri": "mlruns"}})
+
+
+def test_a_webhook_may_be_that_of_a_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    named = load(tmp_path, with_key("webhook", "$HOOK"))
+    monkeypatch.delenv("HOOK", raising=False)
+    with pytest.raises(ConfigurationError, match=r"environment here: webhook: the variable HOOK is not set$"):
+        _ = named.webhook_url
+    monkeypatch.setenv("HOOK", "ftp://host/secret")
+    with pytest.raises(ConfigurationError, match="the variable HOOK holds no URL") as caught:
+        _ = named.webhook_url
+    assert "secret" not in str(caught.value)
+    monkeypatch.setenv("HOOK", "https://host/secret")
+    assert named.webhook_url == "https://host/secret"
+    literal = load(tmp_path, with_key("webhook", "https://host/secret"))
+    assert literal.webhook_url == "https://host/secret"
+    assert load(tmp_path, with_key("webhook", None)).webhook_url is None
+    for one in (named, literal):
+        assert "secret" not in repr(one)
+        # A checkout of another commit is given the same environment in a file.
+        with environment_file(one) as path:
+            assert "webhook" not in yaml.safe_load(path.read_text())
+            assert load_environment(str(path), tmp_path).reports == one.reports

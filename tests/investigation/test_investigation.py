@@ -15,6 +15,7 @@ import pytest
 from click.testing import CliRunner
 from pyspark.sql import SparkSession
 
+from solvent import pipeline
 from solvent.cli import main
 from solvent.features import Feature
 from solvent.features.profile import Reference
@@ -22,6 +23,7 @@ from solvent.investigation import investigations, judged_from, notify
 from solvent.investigation.cells import cell_sums, loss_of, splits_of
 from solvent.investigation.investigation import INVESTIGATIONS, may_open
 from solvent.investigation.webhook import DELIVERIES, deliver
+from solvent.report import investigation_page
 
 HISTORY, SCORED, TURNS, ENDS = date(2024, 6, 10), date(2024, 7, 1), date(2024, 7, 13), date(2024, 8, 6)
 RESOLVED = date(2024, 8, 1)
@@ -48,11 +50,24 @@ def living(released: Any, make_order_lines: Any, turned: Any) -> Any:
 
 
 @pytest.fixture(scope="module")
-def opened(living: Any) -> Any:
+def dossiers() -> list[Any]:
+    """What pages were made of."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def opened(living: Any, dossiers: list[Any]) -> Any:
     """The investigation that monitoring opens."""
+
+    def kept(dossier: Any, *others: Any) -> str:
+        dossiers.append(dossier)
+        return investigation_page(dossier, *others)
+
     told: list[str] = []
     run = living.run(ENDS, told.append)
-    run.monitor(baseline(run))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pipeline, "investigation_page", kept)
+        run.monitor(baseline(run))
     (found,) = investigations(run.warehouse, baseline(run))
     assert any(f"investigation {found.id}" in line and found.report in line for line in told)
     return found
@@ -73,6 +88,7 @@ def test_an_alarm_opens_one_investigation_that_says_what_since_when_and_where(li
         text = page.read()
     assert f"since <b>{opened.change}</b>" in text
     assert f"solvent resolve {opened.id}" in text
+    # The environment of this repository allows rows.
     assert text.count('<tr class="example">') == 10
     assert "http" not in text.replace("http-equiv", "")
     run = living.run(ENDS)
@@ -85,6 +101,18 @@ def test_an_alarm_opens_one_investigation_that_says_what_since_when_and_where(li
     assert not may_open(again, [replace(opened, state="resolved")])
     assert may_open(again, [replace(other, state="resolved")])
     assert run.warehouse.read(INVESTIGATIONS).where(f"id = '{opened.id}'").count() == 1
+
+
+def test_a_page_shows_no_row_where_the_environment_does_not_allow_it(
+    living: Any, opened: Any, dossiers: list[Any]
+) -> None:
+    (dossier,) = dossiers
+    hidden, shown = (investigation_page(dossier, living.run().project, "local", rows) for rows in (False, True))
+    assert len(dossier.examples.rows) == 10
+    for row in dossier.examples.rows:
+        assert f"<td>{row[0]}</td>" in shown
+        assert row[0] not in hidden
+    assert "10 rows were found and are left out" in hidden
 
 
 class Receiver:

@@ -167,6 +167,8 @@ def explained(kind: type[BaseModel], problem: dict[str, Any]) -> str:
             return f"{key}: unknown key; {closest(location[-1], keys_at(kind, location[:-1]))}"
         case "missing":
             return f"{key}: is missing"
+        case "secret":
+            return f"{key}: {problem['msg']}"
         case "value_error" if not isinstance(problem["input"], str | int | float):
             return f"{key}: {problem['ctx']['error']}"
         case "value_error":

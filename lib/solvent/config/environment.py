@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from solvent.config.base import Frozen, Items, read_yaml, validated
+from solvent.errors import ConfigurationError
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
+VARIABLE = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]*)")
 DATABRICKS, UNITY = "databricks", "databricks-uc"
 
 
@@ -111,14 +115,25 @@ class Spark(Frozen):
 
 
 class Places(Frozen):
-    """An environment file."""
+    """An environment file.
+
+    Attributes:
+        tables: Where tables are.
+        landing: The folder of landing files, with one of each project and source below.
+        reports: The folder that pages are written to.
+        mlflow: Where models are.
+        spark: How a session is made.
+        webhook: A URL that is told of investigations, or $NAME: that of a variable. Nothing of it but its host is ever shown.
+        show_rows: Whether pages may show rows of the data as they are.
+    """
 
     tables: Tables
     landing: str
     reports: str
     mlflow: MLflow
     spark: Spark = Spark()
-    webhook: str | None = None
+    webhook: str | None = Field(default=None, repr=False)
+    show_rows: bool = False
 
     @field_validator("reports")
     @classmethod
@@ -128,21 +143,47 @@ class Places(Frozen):
             raise ValueError("give a folder; pages are not written to an object store")
         return folder
 
-    @field_validator("webhook")
+    @field_validator("webhook", mode="before")
     @classmethod
-    def can_be_posted_to(cls, url: str | None) -> str | None:
-        """Refuses what no message can be sent to."""
-        if url is not None:
-            parts = urlsplit(url)
-            if parts.scheme not in ("http", "https") or not parts.hostname:
-                raise ValueError("give a URL that starts with http:// or https:// and names a host")
+    def can_be_posted_to(cls, url: Any) -> Any:
+        """Refuses what no message can be sent to, without showing it."""
+        if url is not None and not (isinstance(url, str) and (VARIABLE.fullmatch(url) or is_web_address(url))):
+            raise PydanticCustomError(
+                "secret",
+                "give a URL that starts with http:// or https:// and names a host, or $NAME for that of a variable",
+            )
         return url
+
+
+def is_web_address(url: str) -> bool:
+    """Whether something can be posted to a URL."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname)
 
 
 class Environment(Places):
     """A validated environment file and its name; its paths are absolute."""
 
     name: str
+
+    @property
+    def webhook_url(self) -> str | None:
+        """Where the webhook is.
+
+        Raises:
+            ConfigurationError: If it is that of a variable which holds none.
+        """
+        named = VARIABLE.fullmatch(self.webhook or "")
+        if named is None:
+            return self.webhook
+        url = os.environ.get(named[1], "")
+        if not is_web_address(url):
+            what = "holds no URL that starts with http:// or https:// and names a host" if url else "is not set"
+            raise ConfigurationError(f"environment {self.name}: webhook: the variable {named[1]} {what}")
+        return url
 
     def within(self, folder: Path) -> Environment:
         """The same with tables, landing files, reports and models below a folder of their own."""
@@ -192,6 +233,7 @@ def load_environment(name: str, root: Path) -> Environment:
         mlflow=found.mlflow.model_copy(update=mlflow),
         spark=found.spark.model_copy(update={"jars": tuple(str(absolute(one, root)) for one in found.spark.jars)}),
         webhook=found.webhook,
+        show_rows=found.show_rows,
     )
 
 

@@ -15,6 +15,8 @@ import yaml
 from solvent.config.environment import Environment
 from solvent.errors import IntegrityError
 
+OF_INVESTIGATIONS = ("webhook", "show_rows")
+
 
 @contextmanager
 def worktree(root: Path, commit: str, whose: str) -> Iterator[Path]:
@@ -53,10 +55,15 @@ def worktree(root: Path, commit: str, whose: str) -> Iterator[Path]:
 
 @contextmanager
 def environment_file(environment: Environment) -> Iterator[Path]:
-    """A file that says the same as an environment, with absolute paths, so that it means the same from any folder."""
+    """A file that says the same as an environment, with absolute paths, so that it means the same from any folder.
+
+    Of what investigations need it says nothing: no other commit's code opens one, and that of earlier ones knows less of it.
+    """
     with tempfile.TemporaryDirectory(prefix="solvent-") as scratch:
         path = Path(scratch) / f"{environment.name}.yml"
-        document = environment.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"name"})
+        document = environment.model_dump(
+            mode="json", by_alias=True, exclude_none=True, exclude={"name", *OF_INVESTIGATIONS}
+        )
         path.write_text(yaml.safe_dump(document))
         yield path
 

@@ -18,13 +18,14 @@ KINDS = {
 }
 
 
-def investigation_page(dossier: Dossier, project: Project, environment: str) -> str:
+def investigation_page(dossier: Dossier, project: Project, environment: str, show_rows: bool) -> str:
     """The page as HTML; the same dossier gives the same text.
 
     Args:
         dossier: What was found.
         project: Whose model it is.
         environment: Its name, for the commands on the page.
+        show_rows: Whether rows are shown as they are.
     """
     one, headline = dossier.investigation, dossier.headline
     stream = headline.stream
@@ -34,6 +35,7 @@ def investigation_page(dossier: Dossier, project: Project, environment: str) -> 
         one=one,
         project=project,
         dossier=dossier,
+        show_rows=show_rows,
         analysis=dossier.analysis,
         headline=headline,
         stream=what if stream.slice == ALL else f"{what} of {stream.rows}",
