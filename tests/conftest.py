@@ -186,6 +186,7 @@ class Shop:
         (root / ".gitignore").write_text("var/\n__pycache__/\n")
         local = yaml.safe_load((ROOT / "conf/environments/local.yml").read_text())
         local["spark"]["jars"] = list(load_environment(ENVIRONMENT, ROOT).spark.jars)
+        local["show_rows"] = True
         (root / "conf/environments/local.yml").write_text(yaml.safe_dump(local))
         regions = [f"c{number},{'north' if number % 2 else 'south'}" for number in range(20)]
         self.land("customers", "customers.csv", ["customer,region", *regions])

@@ -100,6 +100,9 @@ def checkout(tmp_path: Path) -> Path:
         if (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, folder / name)
+        elif (ROOT / name).is_symlink():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).symlink_to((ROOT / name).readlink())
     (folder / ".jars").symlink_to(ROOT / ".jars")
     programs = folder / ".venv" / "bin"
     programs.mkdir(parents=True)

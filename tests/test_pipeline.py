@@ -327,7 +327,7 @@ def test_a_dirty_tree_is_refused_for_release_and_recorded_otherwise(made: Any) -
     try:
         result = pipeline(made, "--release")
         assert result.exit_code == 3
-        assert "has changes that no commit holds" in result.output
+        assert "has changes that no commit holds (stray.txt): a model" in result.output
         assert made.run().commit.dirty
     finally:
         stray.unlink()
@@ -347,7 +347,7 @@ def test_a_worse_challenger_is_refused_and_a_better_one_can_be_taken_back(made: 
     made.configure("by: 0.05", "by: 0.5, confidence: 0.95")
     accepted = pipeline(made, "--release")
     assert accepted.exit_code == 0, accepted.output
-    assert "compare    champion, challenger on 10 days" in accepted.output
+    assert "compare    challenger with champion on 10 days" in accepted.output
     (paired,) = [gate for gate in decisions(warehouse)[-1].gates if gate.rule.endswith("with 95% confidence")]
     assert paired.reason.endswith("(DeLong by day, 10 days)")
     # Gates are not applied again to a champion, and what they said is what the page tells.

@@ -200,6 +200,7 @@ def test_the_wheel_holds_every_module_and_the_command(checkout: Path) -> None:
         commands = next(wheel.read(name).decode() for name in wheel.namelist() if name.endswith("entry_points.txt"))
     package = {".py", ".j2", ".css", ".js", ".typed"}
     files = {path.relative_to(ROOT / "lib").as_posix() for path in (ROOT / "lib").rglob("*") if path.suffix in package}
+    files |= {f"solvent/skeleton/notebooks/{path.name}" for path in (ROOT / "notebooks").glob("*.ipynb")}
     assert held == files
     assert "solvent = solvent.cli:main" in commands.splitlines()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -62,6 +63,10 @@ def test_a_new_repository_has_what_a_project_needs(own: Path) -> None:
         "conf/parcels/model.yml",
         "lib/parcels/__init__.py",
         "lib/parcels/features.py",
+        "notebooks/compare_models.ipynb",
+        "notebooks/explain_a_prediction.ipynb",
+        "notebooks/explore_data.ipynb",
+        "notebooks/investigate_an_alarm.ipynb",
         "pyproject.toml",
         "tests/conftest.py",
         "tests/parcels/test_features.py",
@@ -74,6 +79,19 @@ def test_it_validates_at_once_wherever_the_repository_is(own: Path) -> None:
     assert inside.stdout.startswith("parcels in local: ok; 2 sources, 4 features in 3 groups"), inside.stderr
     outside = run(own.parent, "-m", "solvent.cli", "--root", str(own), "check", "--project", "parcels")
     assert outside.stdout == inside.stdout, outside.stderr
+
+
+def test_its_notebooks_open_it_from_their_folder(own: Path) -> None:
+    programs = []
+    for path in sorted((own / "notebooks").iterdir()):
+        assert "flights" not in path.read_text()
+        cells = {cell["id"]: "".join(cell["source"]) for cell in json.loads(path.read_text())["cells"]}
+        assert 'PROJECT, ENVIRONMENT = "parcels", "local"' in cells["parameters"]
+        # As far as no session is needed: all that is imported is found, and so is the project with its functions.
+        opening = cells["open"][: cells["open"].index("run = ")]
+        programs.append(f"{cells['parameters']}\n{opening}\nprint(*open_project(PROJECT, ENVIRONMENT).shaping)")
+    done = run(own / "notebooks", "-c", "\n".join(programs))
+    assert done.stdout.count("parcels.features.") == 3 * len(programs) == 12, done.stdout + done.stderr
 
 
 def test_its_test_passes(own: Path) -> None:
@@ -169,6 +187,12 @@ def test_a_folder_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
     result = new(tmp_path, "parcels")
     assert (result.exit_code, f"error: {tmp_path}/tests/parcels: cannot be written: " in result.output) == (2, True)
     assert tree(tmp_path) == {"tests": "a file"}
+
+
+def test_notebooks_that_are_there_are_left(tmp_path: Path) -> None:
+    (tmp_path / "notebooks").mkdir()
+    assert new(tmp_path, "parcels").exit_code == 0
+    assert list((tmp_path / "notebooks").iterdir()) == []
 
 
 def test_without_a_repository_around_it_is_made_where_one_is(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -61,18 +60,12 @@ class Commands(click.Group):
 def main(ctx: click.Context, root: Path | None, verbose: bool) -> None:
     """Machine learning without technical debt: ingest, features, training, evaluation, release, and proof."""
     # Imported here, as it takes a second in which an interrupt is no stack trace either.
-    from solvent.config.environment import find_root
+    from solvent.config.environment import find_root, import_from
     from solvent.options import listen
 
     ctx.obj = (root or find_root()).resolve()
     import_from(ctx.obj / "lib")
     listen(verbose)
-
-
-def import_from(folder: Path) -> None:
-    """Lets the projects of a repository be imported; what is installed comes first."""
-    if folder.is_dir() and str(folder) not in sys.path:
-        sys.path.append(str(folder))
 
 
 if __name__ == "__main__":

@@ -88,7 +88,7 @@ def test_an_alarm_opens_one_investigation_that_says_what_since_when_and_where(li
         text = page.read()
     assert f"since <b>{opened.change}</b>" in text
     assert f"solvent resolve {opened.id}" in text
-    # The environment of this repository allows rows.
+    # The environment of the shop allows rows.
     assert text.count('<tr class="example">') == 10
     assert "http" not in text.replace("http-equiv", "")
     run = living.run(ENDS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from pathlib import Path
 from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
@@ -205,6 +206,12 @@ def find_root() -> Path:
         if (folder / "conf").is_dir():
             return folder
     return here
+
+
+def import_from(folder: Path) -> None:
+    """Lets the projects of a repository be imported; what is installed comes first."""
+    if folder.is_dir() and str(folder) not in sys.path:
+        sys.path.append(str(folder))
 
 
 def load_environment(name: str, root: Path) -> Environment:

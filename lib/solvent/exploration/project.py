@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from solvent.config.environment import find_root
+from solvent.config.environment import find_root, import_from
 from solvent.errors import ConfigurationError
 from solvent.options import listen
 from solvent.pipeline import BASELINE, Run
@@ -35,6 +35,7 @@ def open_project(
     """
     listen()
     root = find_root().resolve()
+    import_from(root / "lib")
     settings = load_settings(project, environment, root)
     if folder is not None:
         settings = settings.within(root / Path(folder))

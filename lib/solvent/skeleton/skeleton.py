@@ -16,6 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from solvent.config.environment import NAME, load_environment
 from solvent.errors import ConfigurationError
+from solvent.identity import package_folder
 from solvent.skeleton.example import END, example_files
 
 # What the example's windows fit.
@@ -43,7 +44,7 @@ def new_project(name: str, root: Path) -> list[Path]:
         root: The folder that holds conf/, or is to.
 
     Returns:
-        What was written: the project's folders, then files that a repository of projects needs and this one did not have.
+        What was written: the project's folders, then what a repository of projects needs and this one did not have.
 
     Raises:
         ConfigurationError: If the name cannot be used, something is in the way, or a file cannot be written; nothing is left then.
@@ -61,10 +62,25 @@ def new_project(name: str, root: Path) -> list[Path]:
         if path.exists():
             raise ConfigurationError(f"{path}: is there already; choose another name, or remove it")
     require_not_installed(name)
-    missing = {root / path: rendered(template, name, root) for template, path in COMMON.items()}
+    missing: dict[Path, str | Texts] = {
+        root / path: rendered(template, name, root) for template, path in COMMON.items()
+    }
+    missing[root / "notebooks"] = notebooks(name)
     files = {path: text for path, text in missing.items() if not path.exists()}
     put({**folders, **files})
     return [*folders, *files]
+
+
+def notebooks(name: str) -> dict[str, str]:
+    """The notebooks, which open a project at the as-of of its example."""
+    given = {r"\"flights\"": rf"\"{name}\"", r"AS_OF = \"2013-08-02\"": rf"AS_OF = \"{AS_OF}\""}
+    texts = {}
+    for found in package_folder("solvent").joinpath("skeleton", "notebooks").iterdir():
+        text = found.read_text(encoding="utf-8")
+        for ours, theirs in given.items():
+            text = text.replace(ours, theirs)
+        texts[found.name] = text
+    return texts
 
 
 def require_usable(name: str) -> None:
