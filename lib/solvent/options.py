@@ -54,7 +54,7 @@ def where(command: Command) -> Command:
 
 
 class Day(click.DateTime):
-    """A date from which windows of a century can look back, and that Spark, pandas and MLflow know."""
+    """A date from which all windows can look back, and that Spark, pandas and MLflow know."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
         """The midnight that begins it."""

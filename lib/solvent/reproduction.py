@@ -10,7 +10,7 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
-from solvent.config.base import digest_of
+from solvent.config.base import digest_of, validated
 from solvent.config.environment import Environment
 from solvent.config.model import Project
 from solvent.errors import IntegrityError, SolventError
@@ -84,7 +84,8 @@ def reproduce(
     """
     warehouse = Warehouse(lambda: spark, environment.tables, registry.project)
     manifest = manifest_in_both(warehouse, registry, version)
-    project = Project.model_validate(manifest["configuration"]["resolved"])
+    # Its expressions are held to what those of a file are.
+    project = validated(Project, manifest["configuration"]["resolved"], Path(f"manifest of {version}"))
     yield compared("code", manifest["code"], present_code(manifest))
     here = environment_facts(java_of(spark), root)
     yield environment_finding(manifest["environment"], here)

@@ -24,7 +24,7 @@ UNITS = {
     "week": timedelta(weeks=1),
 }
 # So that no window begins before the calendar does.
-LONGEST = timedelta(days=36_525)
+LONGEST = timedelta(days=91_310)
 
 
 class Frozen(BaseModel):
@@ -42,7 +42,7 @@ def to_duration(text: Any) -> timedelta:
         raise ValueError("write a whole number and a unit: minutes, hours, days or weeks, such as '180 days'")
     duration = float(found[1]) * UNITS[found[2]] if len(found[1]) < 9 else LONGEST
     if duration >= LONGEST:
-        raise ValueError("is more than a century")
+        raise ValueError("is more than 250 years")
     return int(found[1]) * UNITS[found[2]]
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from solvent.config.base import closest
+from solvent.config.functions import ALLOWED, CONSTANT, REFUSED, SYNTAX, WITH_FROM
 
 PRIMITIVES = (
     "BOOLEAN",
@@ -25,22 +27,25 @@ PRIMITIVES = (
     "DATE",
     "TIMESTAMP",
 )
-# They depend on more than the row: on the clock, on chance, or on where the row is.
-UNSTABLE = frozenset(
-    {
-        *("rand", "randn", "random", "randstr", "uniform", "shuffle", "uuid", "generate_uuid"),
-        *(
-            "now",
-            "current_timestamp",
-            "current_timestamp_l_t_z",
-            "localtimestamp",
-            "current_date",
-            "curdate",
-            "current_time",
-        ),
-        *("monotonically_increasing_id", "spark_partition_id", "input_file_name", "current_user", "unix_timestamp_now"),
-    }
+# What an expression is written in. Only what sqlglot and Spark read alike: no comment, hint, parameter, variable, path or second statement.
+TOKEN = re.compile(
+    r"""
+    (?P<space>\s+)
+    | (?P<quoted>`[^`]+`)
+    | (?P<text>'(?:[^'\\]|\\.)*' | "(?:[^"\\]|\\.)*")
+    | (?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?(?:BD|[LSYDF])?(?!\w))
+    | (?P<word>\w+)
+    | (?P<sign><=>|<<|>>>?|->|\|\||::|[<>!=]=|<>|[-+*/%&|^~!<>=(),.\[\]])
+    """,
+    re.VERBOSE | re.DOTALL | re.IGNORECASE,
 )
+COMMENT = re.compile(r"--|/\*")
+# What Spark takes for a moment that is another one whenever it is asked for.
+CLOCK = re.compile(r"\s*(?i:now|today|tomorrow|yesterday|epoch)\s*((?i:z|utc|gmt|ut)\S*|[+-]\d\S*|[A-Z]\S+)?\s*")
+# A typed literal, or a text that is cast where it stands: a date, and with a time of day if it has one.
+MOMENT = re.compile(r"\s*[+-]?\d{4,}(-\d{1,2}(-\d{1,2}([ T].*)?)?)?\s*", re.DOTALL)
+MOMENTS = ("date", "timestamp", "timestamptz", "timestampltz", "timestampntz")
+ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[0-3][0-7]{2}|.)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -109,13 +114,117 @@ def columns_used(expression: str) -> set[str]:
     except RecursionError:
         raise ValueError("is nested too deeply") from None
     clauses = [name for name, value in parsed.args.items() if value and name != "expressions"]
-    if not isinstance(parsed, exp.Select) or len(parsed.expressions) != 1 or clauses or parsed.find(exp.Star):
+    if (
+        not isinstance(parsed, exp.Select)
+        or len(parsed.expressions) != 1
+        or clauses
+        or parsed.find(exp.Star, exp.Alias)
+    ):
         raise ValueError("is not one Spark SQL expression")
-    for call in parsed.find_all(exp.Func):
-        name = (call.name if isinstance(call, exp.Anonymous) else call.sql_name()).lower()
-        if name in UNSTABLE:
-            raise ValueError(f"calls {name}, which gives another value each time; use what is in the row")
-    return {column.name for column in parsed.find_all(exp.Column)}
+    if parsed.find(exp.Subquery, exp.Values, exp.From, exp.Window) or len(list(parsed.find_all(exp.Query))) > 1:
+        raise ValueError("asks a query; an expression is of one row")
+    columns = {column.name for column in parsed.find_all(exp.Column)}
+    require_pure(expression, columns)
+    for part in parsed.find_all(exp.Func, exp.DPipe):
+        require_stable(part)
+    return columns
+
+
+def require_pure(expression: str, columns: Iterable[str]) -> None:
+    """Refuses calls of functions that are not allowed, and words of queries, windows and sessions.
+
+    By its words, and not by what a parser makes of them, so that nothing depends on two parsers agreeing.
+
+    Raises:
+        ValueError: Naming the function or word.
+    """
+    known = {column.lower() for column in columns}
+    words = [*tokens(expression), ("end", "")]
+    opened: list[str] = []
+    before = ("start", "")
+    for (kind, text), (_, following) in pairwise(words):
+        word = text.lower()
+        if kind == "text":
+            if before[0] == "text":
+                raise ValueError(f"has two texts in a row, {before[1]} and {text}; write one")
+            if before[0] == "word" and len(before[1]) == 1:
+                raise ValueError(f"has a text with a prefix, {before[1]}{text}; write the text itself")
+            require_no_clock(text, before[1].lower())
+        if following == "(" and kind == "quoted":
+            raise ValueError(f"calls {text}; write the name of a function without backquotes")
+        if kind == "word" and following == "(":
+            if before[1] == ".":
+                raise ValueError(f"calls {text} of a catalog; only functions of Spark are allowed")
+            quantifier = word in ("any", "some", "all") and before[1].lower() in ("like", "ilike")
+            if word not in ALLOWED and word not in SYNTAX and not quantifier:
+                raise ValueError(f"calls {word}, which is not one of Spark's functions that depend on the row alone")
+        elif kind == "word" and word in REFUSED and word not in known:
+            separates = word == "from" and (before[1].lower() == "distinct" or (opened and opened[-1] in WITH_FROM))
+            if not separates:
+                raise ValueError(f"has the word {text}; an expression is of what is in the row alone")
+        if text == "(":
+            opened.append(before[1].lower())
+            if following == ")" and opened[-1] == "unix_timestamp":
+                raise ValueError("calls unix_timestamp of nothing, which is the present time; use what is in the row")
+        elif text == ")" and opened:
+            opened.pop()
+        before = (kind, text)
+
+
+def tokens(expression: str) -> list[tuple[str, str]]:
+    """The words of an expression with their kinds, without space.
+
+    Raises:
+        ValueError: If there is something that an expression has no use for.
+    """
+    found, at = [], 0
+    while at < len(expression):
+        one = TOKEN.match(expression, at)
+        if COMMENT.match(expression, at):
+            raise ValueError("has a comment; write it in a line of its own after #")
+        if one is None or one.lastgroup is None:
+            raise ValueError(f"is not one Spark SQL expression: {expression[at]!r} has no place in it")
+        if one.lastgroup != "space":
+            found.append((one.lastgroup, one.group()))
+        at = one.end()
+    return found
+
+
+def require_no_clock(literal: str, typed: str) -> None:
+    """Refuses a text that Spark reads as a moment which depends on today."""
+    text = ESCAPE.sub(unescaped, literal[1:-1])
+    if CLOCK.fullmatch(text):
+        raise ValueError(
+            f"has the text {literal}, which Spark takes for another moment each day; use what is in the row"
+        )
+    if typed in ("date", "timestamp", "timestamp_ltz", "timestamp_ntz") and not MOMENT.fullmatch(text):
+        raise ValueError(f"has the {typed} {literal}, which is not one of the calendar, such as {typed} '2024-12-31'")
+
+
+def unescaped(found: re.Match[str]) -> str:
+    """The character that an escape in a text stands for, as far as it could be a letter or digit."""
+    code = found[1]
+    if code[0] in "uU" and len(code) > 1:
+        return chr(min(int(code[1:], 16), 0x10FFFF))
+    return chr(int(code, 8)) if len(code) > 1 else code
+
+
+def require_stable(part: exp.Condition) -> None:
+    """Refuses texts that are put together of nothing in the row, which could be a word for the present.
+
+    Raises:
+        ValueError: Naming the function.
+    """
+    if isinstance(part, exp.Cast):
+        text = part.this
+        if isinstance(text, exp.Literal) and text.is_string and part.to.is_type(*MOMENTS):
+            require_no_clock(f"'{text.name}'", "timestamp")
+        return
+    if part.find(exp.Column) or part.find_ancestor(exp.Lambda) or isinstance(part, exp.Connector | exp.Case | exp.If):
+        return
+    text = part.sql("spark")
+    if isinstance(part, exp.DPipe) or re.split(r"\W", text)[0].lower() not in CONSTANT:
+        raise ValueError(f"computes {text}, which is of no column; write the value that it has")
 
 
 def check_expression(expression: str, known: Iterable[str]) -> None:
