@@ -26,7 +26,7 @@ from solvent.config.base import digest_of
 from solvent.errors import EvaluationError
 from solvent.evaluation import regression, tallies
 from solvent.evaluation.clustered import Floats, Placements, bootstrap_t, obuchowski_t
-from solvent.evaluation.fixed_point import as_float, units
+from solvent.evaluation.fixed_point import as_float, exact, units
 from solvent.evaluation.intervals import Interval, undefined
 from solvent.evaluation.metrics import HIGHER_IS_BETTER, SIGNED, Kind, require_known, require_paired
 from solvent.evaluation.result import ALL
@@ -117,21 +117,21 @@ def days_of(rows: Sequence[Any]) -> tuple[date, ...]:
 def binary_sums(rows: Sequence[Any]) -> dict[str, Floats]:
     """The sums of a binary model as doubles."""
     counts = {name: np.array([float(row[name]) for row in rows]) for name in tallies.COUNTS}
-    exact = {name: np.array([as_float(units(row[name])) for row in rows]) for name in tallies.DAY_FIXED}
-    return {**counts, **exact, "n": counts["positives"] + counts["negatives"]}
+    fixed = {name: np.array([as_float(units(row[name])) for row in rows]) for name in tallies.DAY_FIXED}
+    return {**counts, **fixed, "n": counts["positives"] + counts["negatives"]}
 
 
 def regression_sums(rows: Sequence[Any]) -> dict[str, Floats]:
     """The sums of a regression as doubles; labels are counted from their mean, so that their squares keep their digits."""
     n = [Decimal(row["n"]) for row in rows]
-    mean = sum((row["labels"] for row in rows), Decimal(0)) / sum(n)
-    labels = [row["labels"] - mean * count for row, count in zip(rows, n, strict=True)]
+    totals = {name: [exact(row[name]) for row in rows] for name in regression.SUMS}
+    mean = sum(totals["labels"], Decimal(0)) / sum(n)
+    labels = [label - mean * count for label, count in zip(totals["labels"], n, strict=True)]
     squares = [
-        row["label_squares"] - 2 * mean * row["labels"] + mean * mean * count
-        for row, count in zip(rows, n, strict=True)
+        square - 2 * mean * label + mean * mean * count
+        for square, label, count in zip(totals["label_squares"], totals["labels"], n, strict=True)
     ]
-    exact = {name: [row[name] for row in rows] for name in ("errors", "absolute", "squares")}
-    found = {**exact, "n": n, "labels": labels, "label_squares": squares}
+    found = {**totals, "n": n, "labels": labels, "label_squares": squares}
     return {name: np.array([float(one) for one in values]) for name, values in found.items()}
 
 

@@ -1,7 +1,7 @@
 """Metrics and intervals of a regression from sums over blocks of rows.
 
 A row belongs to one of BLOCKS blocks by a hash of its key; for the paired test, to the block of its day. Squares of doubles have no
-common unit, so their sums are kept in DECIMAL, which is exact and does not depend on the order of the rows.
+common unit, so their sums are kept as decimals, which are exact and do not depend on the order of the rows.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from solvent.evaluation import intervals
+from solvent.evaluation.fixed_point import exact, wide_sum
 from solvent.evaluation.intervals import Interval
 from solvent.evaluation.memberships import by_membership, quoted, slice_values
 from solvent.evaluation.result import CalibrationBin, Measurement
@@ -24,8 +25,6 @@ BLOCKS = 32
 # The calibration curve has so many bins, made of strips of equal width.
 BINS, STRIPS = 20, 512
 SUMS = ("errors", "absolute", "squares", "labels", "label_squares")
-# Sums of up to 10^20, exact to 10^-18; a larger one fails under ANSI mode and never wraps.
-TERM = "DECIMAL(38, 18)"
 
 
 def finite(value: Column) -> Column:
@@ -70,7 +69,7 @@ def regression_sums(scored: DataFrame, slices: Sequence[str], block: Column) -> 
         F.sum(bad_score.cast("int")).alias("invalid_scores"),
         F.min(prediction).alias("least"),
         F.max(prediction).alias("greatest"),
-        *(F.sum(F.when(good, term).cast(TERM)).alias(name) for name, term in terms.items()),
+        *(wide_sum(F.when(good, term)).alias(name) for name, term in terms.items()),
     )
 
 
@@ -167,7 +166,7 @@ def blocks_of(cells: Sequence[Any]) -> Mapping[tuple[str, str], list[Sums]]:
     """The collected blocks by slice and slice value, in the order of blocks."""
     found: dict[tuple[str, str], list[Sums]] = {}
     for row in sorted(cells, key=lambda row: row["block"]):
-        sums = Sums(int(row["n"]), {name: row[name] or Decimal(0) for name in SUMS})
+        sums = Sums(int(row["n"]), {name: exact(row[name]) for name in SUMS})
         found.setdefault((row["slice"], row["slice_value"]), []).append(sums)
     return found
 
@@ -199,7 +198,7 @@ def strip_sums(scored: DataFrame, span: tuple[float, float]) -> DataFrame:
     strip = F.least(F.floor(share * F.lit(float(STRIPS))), F.lit(STRIPS - 1)).cast("int")
     terms = {"predictions": prediction, "labels": label, "label_squares": label * label}
     return scored.groupBy(strip.alias("strip")).agg(
-        F.count(F.lit(1)).alias("n"), *(F.sum(term.cast(TERM)).alias(name) for name, term in terms.items())
+        F.count(F.lit(1)).alias("n"), *(wide_sum(term).alias(name) for name, term in terms.items())
     )
 
 
@@ -217,7 +216,7 @@ def calibration_bins(strips: Sequence[Any], span: tuple[float, float], confidenc
 def calibration_bin(strips: Sequence[Any], span: tuple[float, float], confidence: float) -> CalibrationBin:
     """One bin of the calibration curve."""
     names = ("predictions", "labels", "label_squares")
-    totals = {name: sum((row[name] for row in strips), Decimal(0)) for name in names}
+    totals = {name: sum((exact(row[name]) for row in strips), Decimal(0)) for name in names}
     sums = Sums(sum(row["n"] for row in strips), totals)
     mean = sums.mean("labels")
     interval = intervals.student_t(mean, sums.variance("labels", "label_squares"), sums.n, confidence)
