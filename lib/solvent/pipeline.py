@@ -281,6 +281,8 @@ class Run:
             say(told(baseline, self.project.baseline, beside) + self.chosen(baseline))
             if (made or beside) and (remark := lock_remark(self.settings.root)) is not None:
                 say(remark)
+        for remark in self.registry.manifest(version).remarks:
+            self.say(f"{'look at':<10} {remark}")
         self.registry.set_alias(self.project.project, CHALLENGER, version.version)
         return version, baseline
 

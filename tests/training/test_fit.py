@@ -205,11 +205,25 @@ def test_categories_missing_in_every_row_are_refused(spark: SparkSession, data: 
         fit(rows, ESTIMATORS[name], INPUTS, KEY)
 
 
+@pytest.mark.parametrize("name", ["GBTClassifier", "LogisticRegression"])
+def test_an_empty_text_is_a_missing_category(
+    spark: SparkSession, data: pd.DataFrame, tmp_path: Path, name: str
+) -> None:
+    """In learning and in scoring: the model is that of rows where it is null."""
+    empty, null = (frame(spark, data).withColumn("color", F.coalesce("color", to)) for to in (F.lit(""), F.lit(None)))
+    one, other = (Saved(fit(rows, ESTIMATORS[name], INPUTS, KEY), tmp_path / name) for rows in (empty, null))
+    assert one.digest == other.digest
+    scored = [predict(one.model, rows, "binary", KEY).orderBy(*KEY).collect() for rows in (empty, null)]
+    assert scored[0] == scored[1]
+
+
 def test_fewer_bins_than_categories_are_refused_with_the_number_to_set(spark: SparkSession, data: pd.DataFrame) -> None:
     rows = frame(spark, data).withColumn("shape", F.concat(F.lit("s"), F.col("day")))
     tree = Estimator(
         estimator="pyspark.ml.classification.DecisionTreeClassifier", params={"maxBins": 20, "maxDepth": 1}
     )
+    with pytest.raises(TrainingError, match=r"set baseline\.params\.maxBins to 21 or more"):
+        fit(rows, tree, INPUTS, KEY, "baseline")
     with pytest.raises(TrainingError) as caught:
         fit(rows, tree, INPUTS, KEY)
     assert "feature shape: has 20 categories, and one for unknown ones, but the trees have 20 bins" in str(caught.value)

@@ -7,7 +7,7 @@ inputs, made twice, have the same manifest.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -24,7 +24,7 @@ class Manifest:
     """A manifest; `document` is JSON values, read by section.
 
     Sections: format, project, model, as_of, windows, commit, configuration, code, functions, pins, features, estimator, search, layout,
-    training, holdout, environment, calculation, model_digest, predictions_digest, metrics, parent.
+    training, remarks, holdout, environment, calculation, model_digest, predictions_digest, metrics, parent.
     """
 
     document: Mapping[str, Any]
@@ -60,6 +60,12 @@ class Manifest:
     def calculation(self) -> Mapping[str, Mapping[str, str]] | None:
         """How the session calculated; see solvent.identity.calculation. None in manifests from before it was told."""
         found: Mapping[str, Mapping[str, str]] | None = self.document.get("calculation")
+        return found
+
+    @property
+    def remarks(self) -> Sequence[str]:
+        """What somebody should look at in its features; none in manifests from before it was told."""
+        found: Sequence[str] = self.document.get("remarks", ())
         return found
 
     def __getitem__(self, section: str) -> Any:

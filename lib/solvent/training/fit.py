@@ -47,17 +47,21 @@ class Inputs:
         return (*self.numbers, *self.categories)
 
 
-def fit(rows: DataFrame, estimator: Estimator, inputs: Inputs, key: Sequence[str]) -> PipelineModel:
+def fit(
+    rows: DataFrame, estimator: Estimator, inputs: Inputs, key: Sequence[str], section: str = "model"
+) -> PipelineModel:
     """Learns preprocessing and model; the same rows give the same model to the last bit.
 
-    Missing numbers become the mean of the training rows. Categories are numbered in alphabetical order; those not seen in training,
-    and missing ones, share a number of their own. Estimators other than trees get one column for each category.
+    Missing numbers (null, NaN) become the mean of the training rows. Categories are numbered in alphabetical order; those not seen in
+    training, and missing ones (null, an empty text), share a number of their own. Estimators other than trees get one column for each
+    category.
 
     Args:
         rows: key, inputs, label DOUBLE.
         estimator: What to learn, with which parameters, seed and partitions.
         inputs: The feature columns.
         key: The natural key of the rows.
+        section: The key of model.yml that declares the estimator, for errors.
 
     Returns:
         A pipeline from the feature columns to predictions.
@@ -66,6 +70,8 @@ def fit(rows: DataFrame, estimator: Estimator, inputs: Inputs, key: Sequence[str
         TrainingError: If a feature is missing in all rows, a tree has fewer bins than a feature has categories, or the estimator fails.
     """
     trees = "maxBins" in class_params(estimator.type)
+    # spark.ml cannot learn a category without a name; in a pipeline what was not learned and what is missing are one.
+    rows = rows.withColumns({name: F.nullif(F.col(f"`{name}`"), F.lit("")) for name in inputs.categories})
     laid_out = canonical_layout(rows.select(*key, *inputs.names, "label"), key, estimator.partitions)
     try:
         with kept(laid_out):
@@ -73,7 +79,7 @@ def fit(rows: DataFrame, estimator: Estimator, inputs: Inputs, key: Sequence[str
             preprocessing = Pipeline(stages=stages(inputs, one_hot=not trees)).fit(laid_out)
             learner = configured(estimator)
             if trees:
-                require_bins(preprocessing, learner)
+                require_bins(preprocessing, learner, section)
             model = learner.fit(preprocessing.transform(laid_out))
     except SPARK_ERRORS as error:
         raise TrainingError(f"{estimator.name}: {cause(error)}") from None
@@ -136,7 +142,7 @@ def require_values(rows: DataFrame, inputs: Inputs) -> None:
         )
 
 
-def require_bins(preprocessing: PipelineModel, learner: Any) -> None:
+def require_bins(preprocessing: PipelineModel, learner: Any, section: str) -> None:
     """Refuses a tree that cannot tell all categories of a feature apart."""
     bins = learner.getOrDefault("maxBins")
     for stage in preprocessing.stages:
@@ -145,7 +151,7 @@ def require_bins(preprocessing: PipelineModel, learner: Any) -> None:
                 if len(labels) + 1 > bins:
                     raise TrainingError(
                         f"feature {name}: has {len(labels)} categories, and one for unknown ones, but the trees have {bins} bins; set "
-                        f"model.params.maxBins to {len(labels) + 1} or more, or group the categories"
+                        f"{section}.params.maxBins to {len(labels) + 1} or more, or group the categories"
                     )
 
 

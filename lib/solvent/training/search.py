@@ -78,7 +78,13 @@ class SearchResult(Frozen):
 
 
 def search(
-    rows: DataFrame, estimator: Estimator, inputs: Inputs, key: Sequence[str], windows: Intervals, threshold: float
+    rows: DataFrame,
+    estimator: Estimator,
+    inputs: Inputs,
+    key: Sequence[str],
+    windows: Intervals,
+    threshold: float,
+    section: str = "model",
 ) -> SearchResult | None:
     """Measures every candidate on every fold and chooses the one with the best mean; of equals the first.
 
@@ -89,6 +95,7 @@ def search(
         key: The natural key of the rows.
         windows: The training window is [train_start, holdout_start).
         threshold: Predictions at or above it count as positive.
+        section: The key of model.yml that declares the estimator, for errors.
 
     Returns:
         The search, None if the estimator declares none.
@@ -104,7 +111,7 @@ def search(
     def measured(trial: tuple[dict[str, Any], Fold]) -> float:
         params, fold = trial
         try:
-            model = fit(rows.where(fold.fitted), estimator.with_params(params), inputs, key)
+            model = fit(rows.where(fold.fitted), estimator.with_params(params), inputs, key, section)
             scored = predict(model, rows.where(fold.measured), estimator.kind, [*key, "label"])
             (one,) = measure(scored, estimator.kind, Measures(metrics=(metric,), threshold=threshold), key)
         except (SolventError, *SPARK_ERRORS) as error:

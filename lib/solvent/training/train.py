@@ -7,7 +7,7 @@ and makes the training complete. The Delta table manifests is a copy of what the
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
@@ -26,6 +26,7 @@ from solvent.session import at_once, kept
 from solvent.tables.digest import content_of, declarations
 from solvent.tables.warehouse import Warehouse
 from solvent.training.fit import fit, predict
+from solvent.training.leaks import leaks
 from solvent.training.search import SearchResult, search
 from solvent.training.training import Counts, Training, counts_of
 
@@ -64,13 +65,14 @@ def score_holdout(training: Training, model: PipelineModel) -> Scored:
 
 @dataclass(frozen=True)
 class Fitted:
-    """A training's model, not registered yet, and how its parameters were chosen."""
+    """A training's model, not registered yet, how its parameters were chosen, and what to look at in its features."""
 
     training: Training
     counts: Counts
     search: SearchResult | None
     model: PipelineModel
     scored: Scored
+    remarks: tuple[str, ...]
 
     @property
     def estimator(self) -> Estimator:
@@ -111,8 +113,21 @@ def fitted_and_scored(training: Training) -> Fitted:
     """All of a training that Spark does."""
     counts = counts_of(training)
     found = searched(training)
-    model = fit(training.train_rows, chosen(training, found), training.inputs, training.project.predicted.key)
-    return Fitted(training, counts, found, model, score_holdout(training, model))
+    estimator, key = chosen(training, found), training.project.predicted.key
+    model = fit(training.train_rows, estimator, training.inputs, key, training.section)
+    return Fitted(training, counts, found, model, score_holdout(training, model), tuple(remarks(training, counts)))
+
+
+def remarks(training: Training, counts: Counts) -> Iterator[str]:
+    """What somebody should look at in the features of a training, said once for model and baseline, which have the same."""
+    if training.section == "baseline":
+        return
+    for name, rows in counts.not_numbers.items():
+        yield f"feature {name} is NaN in {rows:,} rows, which count as missing: look at its function"
+    by_label: Mapping[float | None, int] = {None: counts.train}
+    if training.estimator.kind == "binary":
+        by_label = {0.0: counts.train - counts.train_positives, 1.0: counts.train_positives}
+    yield from leaks(training.train_rows, by_label, training.inputs, training.project.predicted.key)
 
 
 def searched(training: Training) -> SearchResult | None:
@@ -125,6 +140,7 @@ def searched(training: Training) -> SearchResult | None:
         project.predicted.key,
         training.windows,
         project.evaluation.threshold,
+        training.section,
     )
 
 
@@ -211,6 +227,7 @@ def manifest_of(
             "search": None if fitted.search is None else fitted.search.model_dump(mode="json"),
             "layout": {"partitions": training.estimator.partitions, "key": list(project.predicted.key)},
             "training": {"rows": counts.train, "positives": counts.train_positives, "key": training.key},
+            "remarks": list(fitted.remarks),
             "holdout": {
                 "rows": counts.holdout,
                 "positives": counts.holdout_positives,

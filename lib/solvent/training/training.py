@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Literal
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from solvent.config.base import digest_of, midnight
@@ -113,6 +113,11 @@ class Training:
     measured_from: datetime | None = None
 
     @property
+    def section(self) -> Literal["model", "baseline"]:
+        """The key of model.yml that declares what is learned."""
+        return "model" if self.name == self.project.project else "baseline"
+
+    @property
     def seen_from(self) -> datetime:
         """The moment of the as-of."""
         return midnight(self.as_of)
@@ -193,8 +198,9 @@ class Training:
 
 @dataclass(frozen=True)
 class Counts:
-    """Rows by use, and positive labels (0 for a regression)."""
+    """Rows by use, positive labels (0 for a regression), and the rows in which a feature is NaN, where there are any."""
 
+    not_numbers: Mapping[str, int]
     train: int
     train_positives: int
     holdout: int
@@ -207,7 +213,7 @@ def counts_of(training: Training) -> Counts:
     """Counts the rows of a training in one pass.
 
     Raises:
-        TrainingError: If there is nothing to learn from.
+        TrainingError: If there is nothing to learn from, or a label or a feature cannot be.
         EvaluationError: If there is nothing to measure.
     """
     windows, label = training.windows, F.col("label")
@@ -215,6 +221,7 @@ def counts_of(training: Training) -> Counts:
     there = label.isNotNull()
     usable = in_train & there & (F.col("label_available_time") < F.lit(windows.holdout_start))
     due = F.col("label_available_time") < F.lit(training.seen_from)
+    doubles = [name for name, kind in training.types.items() if kind == "double"]
     row = training.rows.agg(
         F.count_if(usable),
         F.count_if(usable & (label == 1)),
@@ -222,10 +229,46 @@ def counts_of(training: Training) -> Counts:
         F.count_if(~in_train & there & due & (label == 1)),
         F.count_if(~in_train & ~there & due),
         F.count_if(~in_train & ~due),
+        *impossible_labels(training.estimator.kind),
+        *(F.count_if(F.abs(f"`{name}`") == float("inf")) for name in doubles),
+        *(F.count_if(F.isnan(f"`{name}`")) for name in doubles),
     ).collect()[0]
-    counts = Counts(*(int(value) for value in row))
+    used, (wrong, least, most), each = row[:6], row[6:9], row[9:]
+    require_labels(training, there=used[0] + used[2], wrong=wrong, least=least, most=most)
+    require_finite(dict(zip(doubles, each[: len(doubles)], strict=True)))
+    not_numbers = {name: rows for name, rows in zip(doubles, each[len(doubles) :], strict=True) if rows}
+    counts = Counts(not_numbers, *(int(rows) for rows in used))
     require_classes(training, counts)
     return counts
+
+
+def impossible_labels(kind: str) -> tuple[Column, Column, Column]:
+    """How many labels an estimator of a kind cannot learn, and the least and the greatest of them."""
+    label = F.col("label")
+    wrong = ~label.isin(0.0, 1.0) if kind == "binary" else F.isnan(label) | (F.abs(label) == float("inf"))
+    return F.count_if(wrong), F.min(F.when(wrong, label)), F.max(F.when(wrong, label))
+
+
+def require_labels(training: Training, there: int, wrong: int, least: float, most: float) -> None:
+    """Refuses labels that the estimator cannot learn."""
+    if not wrong:
+        return
+    name, estimator = training.project.prediction.label.name, training.estimator
+    found = " to ".join(dict.fromkeys([f"{least:g}", f"{most:g}"]))
+    if estimator.kind == "binary":
+        what = f"{estimator.name} tells 0 from 1; make prediction.label.value a condition, or choose a regressor"
+    else:
+        what = "a number is wanted; look at prediction.label.value, which may be null where there is none"
+    raise TrainingError(f"label {name}: is {found} in {wrong:,} of {there:,} rows with a label: {what}")
+
+
+def require_finite(infinite: Mapping[str, int]) -> None:
+    """Refuses features that are infinite anywhere: sums over them say nothing."""
+    found = [f"{name} in {rows:,} rows" for name, rows in infinite.items() if rows]
+    if found:
+        raise TrainingError(
+            f"feature {', '.join(found)}: is infinite; look at its function for a logarithm or a division, and make it null there"
+        )
 
 
 def require_classes(training: Training, counts: Counts) -> None:
