@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import zipfile
+import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
@@ -136,6 +138,100 @@ def test_a_file_that_changed_after_ingestion_is_an_error(empty_shop: Any) -> Non
     assert table(empty_shop, "source_orders").where("amount = 8").count() == 0
 
 
+NAMES = [
+    *(
+        "a+b.csv",
+        "a b.csv",
+        "100%.csv",
+        "a%20b.csv",
+        "#1.csv",
+        "what?.csv",
+        "orders1.csv",
+        "orders[1].csv",
+        "{1,2}.csv",
+    ),
+    *(
+        "st*r.csv",
+        "com,ma.csv",
+        "ü€.CSV",
+        "back\\slash.csv",
+        "a sub folder/of one/x y.csv",
+        "day=2024-01-01/x.csv",
+        "x.tsv",
+    ),
+]
+PACKED = {
+    "x.csv.gz": gzip.compress,
+    "X.CSV.GZ": gzip.compress,
+    "x.csv.bz2": bz2.compress,
+    "x.csv.deflate": zlib.compress,
+}
+NO_DATA = ("README.txt", "x.csv.md5", "SHA256SUMS", "x.csv.tmp", "x.csv.partial", "x.csv.crdownload", "notes", "x.json")
+HIDDEN = ("_SUCCESS", ".y.csv.swp", ".hidden.csv", "_temporary/z.csv")
+
+
+def test_each_file_is_read_by_its_name_and_what_is_no_data_is_said(empty_shop: Any) -> None:
+    folder, said = empty_shop.landing / "orders", []
+    for number, name in enumerate([*NAMES, *PACKED]):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        text = f"{HEADER}\n{number},c1,2024-01-01 10:00:00,5.5,0\n".encode()
+        path.write_bytes(PACKED.get(name, bytes)(text))
+    for name in (*NO_DATA, *HIDDEN):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("no order")
+    run = empty_shop.run()
+    (batch,) = ingest(run.warehouse, orders_of(run), str(empty_shop.landing), said.append)
+    assert (batch.rows_in, batch.accepted, batch.files) == (len(NAMES) + len(PACKED),) * 3
+    assert {row["_file"]: row["id"] for row in table(empty_shop, "source_orders").collect()} == {
+        name: number for number, name in enumerate([*NAMES, *PACKED])
+    }
+    assert {row["file"] for row in run.warehouse.rows("ingest_files")} == {*NAMES, *PACKED}
+    assert said == [f"{folder}: left alone, as by their names they hold no csv: {', '.join(sorted(NO_DATA))}"]
+    assert ingest(run.warehouse, orders_of(run), str(empty_shop.landing)) == []
+    (folder / "10:30.csv").write_text(HEADER)
+    with pytest.raises(IngestError, match=r"10:30\.csv: has a colon in its name") as caught:
+        ingest(run.warehouse, orders_of(run), str(empty_shop.landing))
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_file_that_is_still_written_is_not_taken_in(empty_shop: Any) -> None:
+    """Not while it grows; and one that grew after all is named with what to do, as is every other that changed."""
+    path = empty_shop.land("orders", "a.csv", [HEADER, *GOOD])
+    other = empty_shop.land("orders", "b.csv", [HEADER, "7,c7,2024-01-01 11:00:00,7.0,1"])
+    sift, written = module.sift, path.read_text()
+
+    def meanwhile(*arguments: Any) -> Any:
+        path.write_text(written + "3,c1,2024-01-02 00:00:00,1.0,0\n")
+        return sift(*arguments)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(module, "sift", meanwhile)
+        with pytest.raises(IngestError, match=r"orders/a\.csv: was written to while it was read; run again"):
+            taken_in(empty_shop)
+    assert table(empty_shop, "source_orders").count() == 0
+    assert only(taken_in(empty_shop)).accepted == 4
+    path.write_text(path.read_text() + "4,c1,2024-01-02 00:00:00,1.0,0\n")
+    other.write_text(other.read_text().replace("7.0", "8.0"))
+    with pytest.raises(IngestError) as caught:
+        taken_in(empty_shop)
+    grown, changed = str(caught.value).splitlines()
+    assert "a.csv: has changed" in grown
+    assert grown.endswith(f"if lines were added, cut it to its first {len(written) + 31} bytes")
+    assert "b.csv: has changed" in changed
+
+
+def test_what_is_not_there_or_no_longer_fits_is_said_without_a_new_file(empty_shop: Any) -> None:
+    run, said = empty_shop.run(), []
+    assert ingest(run.warehouse, orders_of(run), f"{empty_shop.landing}/nowhere", said.append) == []
+    assert said == [f"{empty_shop.landing}/nowhere/orders: holds no file, or does not exist"]
+    empty_shop.land("orders", "a.csv", [HEADER, *GOOD])
+    taken_in(empty_shop)
+    empty_shop.configure("id INT, customer STRING", "id BIGINT, customer STRING")
+    with pytest.raises(TableError, match="column id is INT in the table and BIGINT in the declaration"):
+        taken_in(empty_shop)
+
+
 def truncated_gzip(folder: Path) -> None:
     lines = "\n".join([HEADER, *(f"{n},c{n % 7},2024-01-01 10:00:00,{n * 7919 % 1009}.5,0" for n in range(20000))])
     content = gzip.compress(lines.encode())
@@ -183,6 +279,16 @@ def test_a_bad_file_is_named_and_leaves_nothing(empty_shop: Any) -> None:
             taken_in(empty_shop)
         for path in folder.glob("bad*"):
             path.unlink()
+    for write, _ in BAD_FILES[:2]:
+        write(folder)
+    with pytest.raises(IngestError) as caught:
+        taken_in(empty_shop)
+    assert [line.split(":")[0].rsplit("/", 1)[1] for line in str(caught.value).splitlines()] == [
+        "bad.csv",
+        "bad.csv.gz",
+    ]
+    for path in folder.glob("bad*"):
+        path.unlink()
     for name in ("source_orders", "quarantine", "ingest_files"):
         assert not empty_shop.run().warehouse.exists(name) or table(empty_shop, name).count() == 0
     assert only(taken_in(empty_shop)).accepted == 2

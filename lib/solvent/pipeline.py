@@ -213,7 +213,7 @@ class Run:
         warehouse = self.warehouse
         with self.step("ingest", "landing files are read") as say:
             landing = f"{self.settings.environment.landing}/{self.project.project}"
-            batches = ingest(warehouse, self.project, landing)
+            batches = ingest(warehouse, self.project, landing, say)
             say(ingested(batches) if batches else "no new files")
         return batches
 

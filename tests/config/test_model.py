@@ -111,6 +111,14 @@ MISTAKES = [
     (f"{ORDERS}.key", "id", "sources.orders.key: found 'id'; input should be a valid"),
     (f"{ORDERS}.landing.format", "parquet", "sources.orders.landing.format: found 'parquet'; input should be 'csv' or"),
     (f"{ORDERS}.landing.options", {"header": [1]}, "sources.orders.landing.options.header"),
+    *(
+        (
+            f"{ORDERS}.landing.folder",
+            folder,
+            f"sources.orders.landing.folder: found '{folder}'; give a path below <landing>/<project>",
+        )
+        for folder in ("../../x", "/etc", "s3://bucket", "", "a//b", "a/.")
+    ),
     # Options of files
     *(
         (f"{ORDERS}.landing.options", options, f"sources.orders.landing: options.{says}")

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Literal, Self
 
-from pydantic import model_validator
+from pydantic import field_validator, model_validator
 
 from solvent.config.base import Frozen
 
@@ -133,6 +133,14 @@ class Landing(Frozen):
     format: Literal["csv", "json"] = "csv"
     options: dict[str, Option] = {}
     folder: str | None = None
+
+    @field_validator("folder")
+    @classmethod
+    def is_below(cls, folder: str | None) -> str | None:
+        """Refuses what is no plain path below the project's landing folder."""
+        if folder is not None and (":" in folder or {"", ".", ".."} & set(folder.split("/"))):
+            raise ValueError("give a path below <landing>/<project>, such as eu/orders")
+        return folder
 
     @cached_property
     def reading(self) -> dict[str, str | bool]:

@@ -9,7 +9,7 @@ complete. A killed run is finished by the next. Sources do not depend on each ot
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,14 +17,14 @@ from functools import reduce
 from typing import Any
 from urllib.parse import unquote
 
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
 from solvent.config.base import digest_of
 from solvent.config.expressions import Column
 from solvent.config.model import Project, Source
 from solvent.errors import IngestError
-from solvent.ingest.landing import LandingFile, landing_files, listing
+from solvent.ingest.landing import SHOWN, LandingFile, files_below, holds_data, landing_files, listing, refuse
 from solvent.ingest.reading import Headers, examine, raw_rows
 from solvent.ingest.rows import judged, sorted_out, within_reach
 from solvent.session import SPARK_ERRORS, at_once, kept
@@ -50,9 +50,6 @@ QUARANTINE_COLUMNS = (
     Column("raw", "STRING"),
 )
 FATES = ("accepted", "quarantined", "duplicate")
-
-# How many bad files are named at once.
-SHOWN = 20
 
 Seen = Mapping[str, Mapping[str, Mapping[str, Any]]]
 
@@ -93,13 +90,16 @@ class Sifted:
     content: Content
 
 
-def ingest(warehouse: Warehouse, project: Project, landing: str) -> list[Batch]:
+def ingest(
+    warehouse: Warehouse, project: Project, landing: str, say: Callable[[str], object] = lambda _: None
+) -> list[Batch]:
     """Brings every new landing file of a project into its sources.
 
     Args:
         warehouse: The project's tables.
         project: Declares the sources.
         landing: The folder that holds one folder per source.
+        say: Is told of files that are left alone, and of folders without a file.
 
     Returns:
         The batches taken in now, in the alphabetical order of sources; none if there is nothing new.
@@ -111,10 +111,14 @@ def ingest(warehouse: Warehouse, project: Project, landing: str) -> list[Batch]:
         name: f"{landing.rstrip('/')}/{source.landing.folder or name}"
         for name, source in sorted(project.sources.items())
     }
-    seen = rows_by(warehouse, FILES, project, "file")
-    files = landing_files(warehouse, folders, listing(warehouse, landing), seen)
+    seen, listed = rows_by(warehouse, FILES, project, "file"), listing(warehouse, landing)
+    found = {name: files_below(folder, listed) for name, folder in folders.items()}
+    data = {name: data_files(project.sources[name], folders[name], found[name], seen[name], say) for name in folders}
+    files = landing_files(warehouse, folders, data, seen)
     refuse_changed(folders, files, seen)
     done = rows_by(warehouse, BATCHES, project, "batch")
+    if entries_in(done) or any(files.values()):
+        create_tables(warehouse, project)
     batches = []
     left = [one for name in folders for one in left_by_killed(project, name, folders[name], files[name], seen, done)]
     for arrival in left:
@@ -126,9 +130,8 @@ def ingest(warehouse: Warehouse, project: Project, landing: str) -> list[Batch]:
         if (unseen := [file for file in files[name] if file.file not in seen[name]])
     ]
     if new:
-        create_tables(warehouse, project)
         noted = len({row["batch"] for rows in seen.values() for row in rows.values()})
-        batches += take_in(warehouse, new, entries_in(done), noted)
+        batches += take_in(warehouse, new, entries_in(done), (landing, noted))
     return batches
 
 
@@ -153,16 +156,51 @@ def rows_by(warehouse: Warehouse, ledger: str, project: Project, key: str) -> di
     return found
 
 
+def data_files(
+    source: Source, folder: str, found: Mapping[str, Row], seen: Mapping[str, object], say: Callable[[str], object]
+) -> dict[str, Row]:
+    """The files of a folder that hold data; the others are told."""
+    if not found:
+        say(f"{folder}: holds no file, or does not exist")
+    data = {file: row for file, row in found.items() if holds_data(file, source.landing.format, seen)}
+    if left := sorted(found.keys() - data.keys()):
+        more = f" and {len(left) - SHOWN} more" if len(left) > SHOWN else ""
+        say(
+            f"{folder}: left alone, as by their names they hold no {source.landing.format}: {', '.join(left[:SHOWN])}{more}"
+        )
+    return data
+
+
 def refuse_changed(folders: Mapping[str, str], files: Mapping[str, Sequence[LandingFile]], seen: Seen) -> None:
     """Refuses files that are not what they were when they were ingested."""
+    refusals = []
     for name, folder in folders.items():
         for file in files[name]:
             row = seen[name].get(file.file)
-            if row is not None and row["sha256"] != file.sha256:
-                raise IngestError(
-                    f"{folder}/{file.file}: has changed since it was ingested (SHA-256 was {row['sha256'][:12]}, is "
-                    f"{file.sha256[:12]}); restore it, and land corrections as a new file"
+            if row is None or row["sha256"] == file.sha256:
+                continue
+            added = (
+                f"; if lines were added, cut it to its first {row['bytes']} bytes" if file.bytes > row["bytes"] else ""
+            )
+            refusals.append(
+                f"{folder}/{file.file}: has changed since it was ingested (SHA-256 was {row['sha256'][:12]}, is "
+                f"{file.sha256[:12]}); restore it, and land what is new or corrected as a new file{added}"
+            )
+    refuse(refusals)
+
+
+def refuse_growing(warehouse: Warehouse, arrivals: Sequence[Arrival], landing: str) -> None:
+    """Refuses files that are not, by size and time, what they were when they were hashed: what was read may be another thing."""
+    listed, refusals = listing(warehouse, landing), []
+    for one in arrivals:
+        now = files_below(one.folder, listed)
+        for file in one.files:
+            row = now.get(file.file)
+            if row is None or (row["length"], row["modificationTime"]) != (file.bytes, file.modified):
+                refusals.append(
+                    f"{one.folder}/{file.file}: was written to while it was read; run again when it is complete"
                 )
+    refuse(refusals)
 
 
 def left_by_killed(
@@ -189,19 +227,23 @@ def arrival_of(project: Project, name: str, folder: str, files: Sequence[Landing
     return Arrival(name, project.sources[name], folder, files, batch, len(done[name]) + 1, before)
 
 
-def take_in(warehouse: Warehouse, arrivals: Sequence[Arrival], done: int, noted: int | None = None) -> list[Batch]:
+def take_in(
+    warehouse: Warehouse, arrivals: Sequence[Arrival], done: int, unnoted: tuple[str, int] | None = None
+) -> list[Batch]:
     """Takes in one arrival of each source, whatever part of it was done before.
 
     Args:
         warehouse: The project's tables.
         arrivals: What to take in; all of it is read before anything is written.
         done: How many batches were complete before.
-        noted: How many batches were noted before; None if these are noted already.
+        unnoted: Where the files are, and how many batches were noted before; None if these are noted already.
     """
     looked = list(zip(arrivals, examined(warehouse, arrivals), strict=True))
     with ExitStack() as cached:
         sifted = at_once(lambda one: sift(warehouse, *one, cached), looked)
-        if noted is not None:
+        if unnoted is not None:
+            landing, noted = unnoted
+            refuse_growing(warehouse, arrivals, landing)
             note(warehouse, arrivals, noted)
         versions = at_once(lambda one: stored(warehouse, one), sifted)
     taken = list(zip(sifted, versions, strict=True))
@@ -234,9 +276,7 @@ def examined(warehouse: Warehouse, arrivals: Sequence[Arrival]) -> list[Headers]
         for arrival, (_, refusals) in zip(arrivals, looked, strict=True)
         for file, why in sorted(refusals.items())
     ]
-    if refused:
-        more = [f"and {len(refused) - SHOWN} more files"] if len(refused) > SHOWN else []
-        raise IngestError("\n".join([*refused[:SHOWN], *more]))
+    refuse(refused)
     return [headers for headers, _ in looked]
 
 

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import unquote
 
 from pyspark.errors import PySparkException
-from pyspark.sql import Row
+from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
 from solvent.errors import IngestError
 from solvent.tables.warehouse import Warehouse, in_utc
 
+# By which a file is told to hold data.
+ENDS = {"csv": (".csv", ".tsv"), "json": (".json", ".jsonl", ".ndjson")}
 # Spark reads a file for its hash into one array of bytes.
 LARGEST = 2**31 - 1 - 1024
+# How many files are named at once.
+SHOWN = 20
 EMPTY = hashlib.sha256().hexdigest()
 # Compressions that Spark reads by the end of a file's name, in any letter case, that can be told by how they begin, and that can be seen
 # to be whole: Hadoop's lz4 and snappy have no mark at their end.
@@ -31,6 +36,7 @@ ARCHIVES = {
     ".lz4": "04224d18",
     ".snappy": "ff060000734e",
 }
+PACKED = (*COMPRESSIONS, *ARCHIVES)
 HEAD = 8
 
 
@@ -70,11 +76,17 @@ class LandingFile:
         return None
 
 
+def contents(warehouse: Warehouse, paths: Sequence[str]) -> DataFrame:
+    """Files, or those below folders, with what they hold; a session may be set to leave out what it cannot read, and this is not."""
+    reader = warehouse.spark.read.format("binaryFile").option("recursiveFileLookup", True)
+    reader = reader.option("ignoreCorruptFiles", False).option("ignoreMissingFiles", False)
+    return reader.load([globbed(path) for path in paths])
+
+
 def listing(warehouse: Warehouse, landing: str) -> list[Row]:
     """Path, length and modificationTime in UTC of all files below a folder, without reading them; none if there is no such folder."""
-    reader = warehouse.spark.read.format("binaryFile").option("recursiveFileLookup", True)
     try:
-        files = reader.load(globbed(landing))
+        files = contents(warehouse, [landing])
     except PySparkException as error:
         if "PATH_NOT_FOUND" in str(error.getCondition()):
             return []
@@ -88,18 +100,44 @@ def listing(warehouse: Warehouse, landing: str) -> list[Row]:
     return [*listed, *empty]
 
 
+def holds_data(file: str, format_: str, seen: Iterable[str]) -> bool:
+    """Whether a file is to be read, by the end of its name: that of its format, or of a file that was ingested before, packed or not."""
+    if any(file.lower().endswith(kind) for kind in ARCHIVES):
+        return True
+    return file in seen or end_of(file) in {*ENDS[format_], *map(end_of, seen)}
+
+
+def end_of(file: str) -> str:
+    """The end of a name in lower case, without that of a compression."""
+    path = PurePosixPath(file.lower())
+    return path.with_suffix("").suffix if path.suffix in PACKED else path.suffix
+
+
 def landing_files(
     warehouse: Warehouse,
     folders: Mapping[str, str],
-    listed: Sequence[Row],
+    found: Mapping[str, Mapping[str, Row]],
     seen: Mapping[str, Mapping[str, Mapping[str, Any]]],
 ) -> dict[str, list[LandingFile]]:
-    """The files of each source's folder, in one job; only those are read that are new, or differ from what was seen in size or time.
+    """The files of each source, in one job; only those are read that are new, or differ from what was seen in size or time.
+
+    Args:
+        warehouse: Reads them.
+        folders: Source -> its folder.
+        found: Source -> the listed files of its folder that hold data, by their path below it.
+        seen: Source -> what was ingested before.
 
     Raises:
-        IngestError: If a file is too large to be read at once.
+        IngestError: Naming the files that cannot be read at all: with a colon in their name, or too large to be read at once.
     """
-    found = {source: files_below(folder, listed) for source, folder in folders.items()}
+    refuse(
+        [
+            f"{folders[source]}/{file}: {why}"
+            for source, files in found.items()
+            for file, row in files.items()
+            if (why := unreadable(file, row))
+        ]
+    )
     known = {source: known_sums(files, seen[source]) for source, files in found.items()}
     read = [row for source, files in found.items() for file, row in files.items() if file not in known[source]]
     sums = hashed(warehouse, read) if read else {}
@@ -109,6 +147,26 @@ def landing_files(
         return LandingFile(file, row["length"], row["modificationTime"], sha256, head)
 
     return {source: [described(source, *one) for one in sorted(files.items())] for source, files in found.items()}
+
+
+def unreadable(file: str, row: Row) -> str | None:
+    """Why Spark cannot read a file whatever it holds; None if it can."""
+    if ":" in file:
+        return "has a colon in its name, which Hadoop takes for something else; give it another name"
+    if row["length"] > LARGEST:
+        return f"is larger than {LARGEST:,} bytes; land it in several files"
+    return None
+
+
+def refuse(refusals: Sequence[str]) -> None:
+    """Ends with all refusals, one a line.
+
+    Raises:
+        IngestError: If there are any.
+    """
+    if refusals:
+        more = [f"and {len(refusals) - SHOWN} more"] if len(refusals) > SHOWN else []
+        raise IngestError("\n".join([*refusals[:SHOWN], *more]))
 
 
 def files_below(folder: str, listed: Sequence[Row]) -> dict[str, Row]:
@@ -128,10 +186,7 @@ def known_sums(files: Mapping[str, Row], seen: Mapping[str, Mapping[str, Any]]) 
 
 def hashed(warehouse: Warehouse, rows: Sequence[Row]) -> dict[str, tuple[str, str]]:
     """SHA-256 and first bytes by path."""
-    large = [row["path"] for row in rows if row["length"] > LARGEST]
-    if large:
-        raise IngestError(f"{large[0]}: is larger than {LARGEST:,} bytes; land it in several files")
-    files = warehouse.spark.read.format("binaryFile").load([globbed(row["path"]) for row in rows])
+    files = contents(warehouse, [row["path"] for row in rows])
     head = F.lower(F.hex(F.substring("content", 1, HEAD))).alias("head")
     read = files.select("path", F.sha2("content", 256).alias("sha256"), head).collect()
     return {row["path"]: (row["sha256"], row["head"]) for row in read}
