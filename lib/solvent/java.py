@@ -26,6 +26,9 @@ def output_aside(file: IO[bytes]) -> Iterator[None]:
     """Processes that are started within write to a file, for as long as they live; this one goes on writing where it did."""
     with ExitStack() as ends:
         for stream, number, redirect in ((sys.stdout, 1, redirect_stdout), (sys.stderr, 2, redirect_stderr)):
+            # A process without a terminal may have none of them.
+            if stream is None:
+                continue
             stream.flush()
             kept, encoding = os.dup(number), stream.encoding
             ends.callback(os.close, kept)

@@ -60,7 +60,7 @@ from solvent.investigation import (
     resolve,
 )
 from solvent.monitoring import Monitored, append_model_health, monitor, reference_measured
-from solvent.progress import Progress, work_of
+from solvent.progress import Progress
 from solvent.registry import CHALLENGER, CHAMPION, ModelVersion, Registry
 from solvent.release import (
     SHARED,
@@ -136,7 +136,7 @@ class Run:
             with self.step("session", "Spark starts") as say:
                 spark = session(self.settings.environment)
                 say(f"Spark {spark.version}")
-        self.say.look = work_of(spark)
+        self.say.spark = spark
         return spark
 
     @cached_property

@@ -83,7 +83,7 @@ class Progress:
     """Says lines, and between them how far the step is that runs.
 
     Attributes:
-        look: Tells what Spark has in hand, once there is a session.
+        spark: The session whose work is told, once there is one.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class Progress:
             line_every: Seconds between plain lines where there is no terminal.
         """
         self.say, self.after, self.every, self.line_every = say, after, every, line_every
-        self.look: Look | None = None
+        self.spark: SparkSession | None = None
         self.steps: list[object] = []
         self.shown = False
         self.lock = threading.RLock()
@@ -129,15 +129,22 @@ class Progress:
         """Shows one step until it ends."""
         started, moving = time.monotonic(), moves()
         wait = self.after if moving else self.line_every
-        # A reader that has gone, or a session that ends meanwhile, is the step's to meet.
-        with suppress(Exception):
+        # A reader that has gone is the step's to meet; what was written to is closed when a session has started.
+        with suppress(OSError, ValueError):
             while not ended.wait(wait):
                 wait = self.every if moving else self.line_every
-                work = self.look() if self.look is not None else None
-                told = ", ".join(str(part) for part in (doing, work, f"{time.monotonic() - started:.0f} s") if part)
+                seconds = f"{time.monotonic() - started:.0f} s"
+                told = ", ".join(str(part) for part in (doing, self.work(), seconds) if part)
                 with self.lock:
                     if mine is self.steps[-1] and not ended.is_set():
                         self.show(f"{step:<10} {told}", moving)
+
+    def work(self) -> Work | None:
+        """What Spark has in hand; None where there is no session, or it does not tell."""
+        # A platform may refuse to tell, and a session may end meanwhile; neither is worth a step.
+        with suppress(Exception):
+            return work_of(self.spark)() if self.spark is not None else None
+        return None
 
     def show(self, text: str, moving: bool) -> None:
         """Shows a line where the last one was, or below."""

@@ -12,7 +12,7 @@ import click
 from solvent.config.environment import load_environment
 from solvent.errors import RefusedError
 from solvent.options import model_option, where
-from solvent.progress import Progress, work_of
+from solvent.progress import Progress
 from solvent.registry import CHAMPION, ModelVersion, Registry
 from solvent.release import find_version
 from solvent.reproduction import MADE_WITH, Finding, present_code, reproduce, reproduce_elsewhere
@@ -44,7 +44,7 @@ def reproduce_command(
     say = Progress(click.echo)
     with say.during("reproduce", f"{version} is made again"):
         spark = session(found)
-        say.look = work_of(spark)
+        say.spark = spark
         report_reproduction(reproduce(spark, found, registry, version, root), version, say)
 
 

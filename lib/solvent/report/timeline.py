@@ -9,6 +9,7 @@ from datetime import date
 from markupsafe import Markup, escape
 
 from solvent.monitoring.deviation import Expectation
+from solvent.report.charts import short
 
 WIDTH, HEIGHT = 760, 280
 LEFT, RIGHT, TOP, BOTTOM = 56, 14, 22, 34
@@ -82,7 +83,7 @@ def axes(scale: Scale) -> str:
         y = f"{scale.up(value):.1f}"
         found.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y}" y2="{y}"/>')
         found.append(
-            f'<text class="tick" x="{LEFT - 6}" y="{scale.up(value) + 4:.1f}" text-anchor="end">{value:.3g}</text>'
+            f'<text class="tick" x="{LEFT - 6}" y="{scale.up(value) + 4:.1f}" text-anchor="end">{short(value)}</text>'
         )
     days = (scale.last - scale.first).days
     for step in range(DATES):
