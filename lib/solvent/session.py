@@ -52,10 +52,11 @@ ARCHIVE = "classes.jsa"
 JAVA_OPTIONS, CLASS_PATH = "spark.driver.extraJavaOptions", "spark.driver.extraClassPath"
 EXECUTOR_OPTIONS = "spark.executor.extraJavaOptions"
 # netlib, with which Spark ML adds up, takes native libraries where it finds some, else Java's vectors as wide as the processor has them; in
-# another order each. Every processor has vectors of 16 bytes. Older netlibs know no allowNative, but the name of a library.
+# another order each. Every processor has vectors of 16 bytes. Older netlibs know no allowNative, but the name of a library. Java's exp, log
+# and pow are code of each processor's own, unless they are those of StrictMath.
 ARITHMETIC = " ".join(
     [
-        "-XX:MaxVectorSize=16",
+        "-XX:MaxVectorSize=16 -XX:+UnlockDiagnosticVMOptions -XX:-UseLibmIntrinsic",
         *(f"-Ddev.ludovic.netlib.{part}.allowNative=false" for part in ("blas", "lapack", "arpack")),
         *(f"-Ddev.ludovic.netlib.{part}.nativeLib=none" for part in ("blas", "lapack", "arpack")),
     ]

@@ -6,19 +6,21 @@ processor's unless Java is told otherwise; see solvent.session.ARITHMETIC.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-# What Java is asked, by the name of the fact: a class, a static method of it, and what that is given.
+# What Java is asked, by the name of the fact: a class, a static method of it, and what that is given. exp(1) has another last digit by
+# StrictMath than by the code that Java has for x86-64.
 ARITHMETIC_IS = {
-    "java": ("java.lang.System", "getProperty", "java.version"),
-    "cpu": ("java.lang.System", "getProperty", "os.arch"),
-    "blas": ("dev.ludovic.netlib.blas.BLAS", "getInstance"),
-    "lapack": ("dev.ludovic.netlib.lapack.LAPACK", "getInstance"),
-    "vectors": ("jdk.incubator.vector.VectorShape", "preferredShape"),
+    "java": "'java.lang.System', 'getProperty', 'java.version'",
+    "cpu": "'java.lang.System', 'getProperty', 'os.arch'",
+    "exp(1)": "'java.lang.Math', 'exp', 1D",
+    "blas": "'dev.ludovic.netlib.blas.BLAS', 'getInstance'",
+    "lapack": "'dev.ludovic.netlib.lapack.LAPACK', 'getInstance'",
+    "vectors": "'jdk.incubator.vector.VectorShape', 'preferredShape'",
 }
 MASTER = "spark.master"
 # One row for each task that runs at once, so that each executor has some.
@@ -39,9 +41,9 @@ def calculation_of(spark: SparkSession) -> dict[str, dict[str, str]]:
     """How a session calculates, for its manifests.
 
     Returns:
-        "arithmetic": Java and processor, what netlib calculates with, such as VectorBLAS, F2jLAPACK (both Java's) or JNIBLAS (a native
-        library), and how wide vectors are; where driver and executors differ, all that there are. "settings": those that decide values and
-        were set, as the others have the default of Spark's version. What a platform does not tell is not there.
+        "arithmetic": Java and processor, how it takes exp, what netlib calculates with, such as VectorBLAS, F2jLAPACK (both Java's) or
+        JNIBLAS (a native library), and how wide vectors are; where driver and executors differ, all that there are. "settings": those that
+        decide values and were set, as the others have the default of Spark's version. What a platform does not tell is not there.
     """
     settings = settings_of(spark)
     places = [on_driver(spark)]
@@ -72,10 +74,9 @@ def on_driver(spark: SparkSession) -> DataFrame:
     return spark.sql("SELECT * FROM VALUES (1) AS driver (id)")
 
 
-def asking(name: str, of: Sequence[str]) -> Column:
+def asking(name: str, of: str) -> Column:
     """What a static method of Java gives, as text: of an object its class, as its own text is the class's whole name and an address."""
-    words = ", ".join(f"'{word}'" for word in of)
-    return F.regexp_replace(F.expr(f"reflect({words})"), r"^.*\.(\w+)@\w+$", "$1").alias(name)
+    return F.regexp_replace(F.expr(f"reflect({of})"), r"^.*\.(\w+)@\w+$", "$1").alias(name)
 
 
 def answers(frame: DataFrame) -> bool:

@@ -154,7 +154,7 @@ def packages_here() -> dict[str, str]:
 
 def java_of(spark: SparkSession) -> dict[str, str]:
     """Java and platform of a session's driver."""
-    asked = [asking(JAVA[name], ("java.lang.System", "getProperty", name)) for name in JAVA]
+    asked = [asking(JAVA[name], f"'java.lang.System', 'getProperty', '{name}'") for name in JAVA]
     return {str(name): str(value) for name, value in on_driver(spark).select(*asked).collect()[0].asDict().items()}
 
 
