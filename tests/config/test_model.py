@@ -435,7 +435,7 @@ def test_windows_follow_one_another_back_from_the_as_of() -> None:
     assert found.train_start == datetime(2024, 1, 19, tzinfo=UTC)
 
 
-@given(st.integers(1, 10_000), st.sampled_from(sorted(UNITS)))
+@given(st.integers(1, 5_000), st.sampled_from(sorted(UNITS)))
 @settings(max_examples=50)
 def test_a_duration_is_read_back_as_it_was(number: int, unit: str) -> None:
     duration = number * UNITS[unit]
