@@ -19,6 +19,7 @@ from pyspark.ml import PipelineModel
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from solvent.analysis import require_analysed
 from solvent.config.base import counted, digest_of, first_of
 from solvent.config.estimator import Estimator
 from solvent.config.model import Intervals, Project
@@ -137,6 +138,8 @@ class Run:
                 spark = session(self.settings.environment)
                 say(f"Spark {spark.version}")
         self.say.spark = spark
+        root, name = self.settings.root, self.project.project
+        require_analysed(spark, self.project, root / "conf" / name / "model.yml")
         return spark
 
     @cached_property

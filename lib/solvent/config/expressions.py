@@ -84,6 +84,7 @@ def parse_columns(ddl: str) -> tuple[Column, ...]:
             )
         # As Spark reads it, and as its tables name it.
         type_name = re.sub(r"^DECIMAL(\((\d+)\))?$", lambda found: f"DECIMAL({found[2] or 10},0)", type_name)
+        require_name(definition.name)
         not_null = any(isinstance(one.kind, exp.NotNullColumnConstraint) for one in definition.constraints)
         columns.append(Column(definition.name, type_name, not not_null))
     names = [column.name.lower() for column in columns]
@@ -91,6 +92,21 @@ def parse_columns(ddl: str) -> tuple[Column, ...]:
     if twice or not columns:
         raise ValueError(f"column {', '.join(sorted(twice))} is declared twice" if twice else "declares no column")
     return tuple(columns)
+
+
+def require_name(name: str) -> None:
+    """Refuses a name that Spark would take for a path, or that ends within its own quotes.
+
+    Raises:
+        ValueError: Naming it.
+    """
+    if not name.strip() or re.search(r"[.`\x00-\x1f]", name):
+        raise ValueError(f"column {name!r}: a name has no dot, backquote or line break, and is not empty")
+
+
+def taken_by(name: str, names: Iterable[str]) -> str | None:
+    """The one of names that Spark takes for the same as a name, whose letter case means nothing to it; None if none is."""
+    return next((one for one in names if one.lower() == name.lower()), None)
 
 
 def is_primitive(type_name: str) -> bool:

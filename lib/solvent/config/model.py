@@ -14,7 +14,7 @@ from pydantic import Field, field_validator, model_validator
 from solvent.config.base import Duration, Frozen, Items, closest, digest_of, midnight, read_yaml, validated
 from solvent.config.environment import NAME
 from solvent.config.estimator import Estimator
-from solvent.config.expressions import Column, check_expression, columns_used, parse_columns
+from solvent.config.expressions import Column, check_expression, columns_used, parse_columns, require_name, taken_by
 from solvent.config.landing import Landing
 from solvent.errors import ConfigurationError
 
@@ -74,7 +74,8 @@ class Source(Frozen):
     @classmethod
     def parses(cls, ddl: str) -> str:
         """Refuses a declaration that does not parse, and names kept for Solvent."""
-        taken = [column.name for column in parse_columns(ddl) if column.name.startswith("_") or column.name in TIMES]
+        names = [column.name for column in parse_columns(ddl)]
+        taken = [name for name in names if name.startswith("_") or taken_by(name, TIMES)]
         if taken:
             raise ValueError(
                 f"column {taken[0]}: names that start with _, and {' and '.join(TIMES)}, are kept for Solvent"
@@ -93,7 +94,11 @@ class Source(Frozen):
         for name, condition in self.expect.items():
             check(f"expect.{name}", condition, known)
         for name, expression in self.derive.items():
-            if name in known or name in TIMES or name.startswith("_"):
+            try:
+                require_name(name)
+            except ValueError as error:
+                raise ValueError(f"derive: {error}") from None
+            if taken_by(name, [*known, *TIMES]) or name.startswith("_"):
                 raise ValueError(f"derive.{name}: this name is taken")
             check(f"derive.{name}", expression, known)
             known.append(name)

@@ -17,7 +17,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from solvent.config.base import digest_of
-from solvent.config.expressions import Column, columns_used
+from solvent.config.expressions import Column, columns_used, require_name, taken_by
 from solvent.config.model import ALWAYS_KNOWN, TIMES, Intervals, Project
 from solvent.errors import FeatureError
 from solvent.features.build import build
@@ -55,6 +55,8 @@ RESERVED = frozenset(
         "rawPrediction",
     }
 )
+# Of these, a row has some before it has features.
+JOINED = ("label", "label_available_time", "prediction_time")
 # What shapes features; a change elsewhere in model.yml leaves a build as it is.
 SECTIONS = ("project", "sources", "prediction", "features", "windows")
 SHAPED_BY = "solvent.features.table.featured"
@@ -112,9 +114,7 @@ def columns_of(project: Project, groups: Sequence[FeatureGroup]) -> list[Column]
     known = {
         column.name: column.type for column in project.predicted.columns if column.name in project.prediction.known
     }
-    taken = [name for name in features if name in RESERVED]
-    if taken:
-        raise FeatureError(f"feature {taken[0]}: the name is kept for Solvent; rename it")
+    require_free(project, groups)
     carried = list(project.predicted.key)
     for name in project.evaluation.slices:
         if name not in features and name not in known:
@@ -124,6 +124,9 @@ def columns_of(project: Project, groups: Sequence[FeatureGroup]) -> list[Column]
             )
         if name not in features and name not in carried:
             carried.append(name)
+    kept = [name for name in carried if taken_by(name, RESERVED)]
+    if kept:
+        raise FeatureError(f"column {kept[0]}: a key or slice of this name is kept for Solvent; land it by another one")
     return [
         *(Column(name, known[name]) for name in carried),
         Column("prediction_time", "TIMESTAMP"),
@@ -131,6 +134,31 @@ def columns_of(project: Project, groups: Sequence[FeatureGroup]) -> list[Column]
         Column("label_available_time", "TIMESTAMP"),
         *(Column(name, kind) for name, kind in features.items()),
     ]
+
+
+def require_free(project: Project, groups: Sequence[FeatureGroup]) -> None:
+    """Refuses names of features, and of what is known, that something else has already; letter case means nothing to Spark.
+
+    Raises:
+        FeatureError: Naming the feature or column.
+    """
+    known = project.prediction.known
+    joined = [name for name in known if taken_by(name, JOINED)]
+    if joined:
+        raise FeatureError(f"prediction.known: the name {joined[0]} is kept for Solvent; derive it by another one")
+    seen: list[str] = []
+    for feature in (feature for group in groups for feature in group.features):
+        try:
+            require_name(feature.name)
+        except ValueError as error:
+            raise FeatureError(f"features: {error}") from None
+        if taken_by(feature.name, RESERVED):
+            raise FeatureError(f"feature {feature.name}: the name is kept for Solvent; rename it")
+        if (one := taken_by(feature.name, [*known, *seen])) is not None:
+            raise FeatureError(
+                f"feature {feature.name}: there is a column {one} in prediction.known or in a group before"
+            )
+        seen.append(feature.name)
 
 
 def table_of(columns: Sequence[Column]) -> str:
@@ -148,7 +176,7 @@ def labelled_rows(project: Project, facts: DataFrame, since: datetime, until: da
     rows = facts.select(
         *prediction.known,
         F.expr(prediction.time).alias("prediction_time"),
-        F.expr(prediction.label.value).cast("double").alias("_label"),
+        F.expr(f"CAST(({prediction.label.value}) AS DOUBLE)").alias("_label"),
         F.expr(prediction.label.available_time).alias("_label_available_time"),
     )
     return rows.where(predicted_within(since, until))

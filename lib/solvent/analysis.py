@@ -1,0 +1,93 @@
+"""What Spark's own analyzer says of a project's expressions, before anything is read or written. It starts no job."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.types import BooleanType, DataType, DateType, TimestampNTZType, TimestampType
+
+from solvent.config.model import Project, Source
+from solvent.errors import ConfigurationError
+from solvent.failure import cause
+
+MOMENTS = (DateType, TimestampType, TimestampNTZType)
+# Digests of the sections that were found right by this process, which makes many runs of one project.
+RIGHT: set[str] = set()
+
+
+def require_analysed(spark: SparkSession, project: Project, path: Path) -> None:
+    """Refuses expressions that Spark does not understand, or that do not give what they are for.
+
+    Args:
+        spark: A session.
+        project: Declares sources, rows and label.
+        path: Its model.yml, which is named.
+
+    Raises:
+        ConfigurationError: Naming file, key, expression, and Spark's reason.
+    """
+    digest = project.digest("sources", "prediction")
+    if digest in RIGHT:
+        return
+    for name, source in project.sources.items():
+        try:
+            facts = analysed_source(spark, source)
+            if name == project.prediction.source:
+                require_prediction(facts, project)
+        except ValueError as error:
+            key = "" if str(error).startswith("prediction.") else f"sources.{name}."
+            raise ConfigurationError(f"{path}: {key}{error}") from None
+    RIGHT.add(digest)
+
+
+def analysed_source(spark: SparkSession, source: Source) -> DataFrame:
+    """A source without a fact: its declared and derived columns and its times.
+
+    Raises:
+        ValueError: Naming the key of an expression that is wrong.
+    """
+    declared = [F.lit(None).cast(column.type).alias(column.name) for column in source.columns]
+    facts = spark.range(0).select(*declared)
+    for name, condition in source.expect.items():
+        require_type(facts, f"expect.{name}", condition, "a condition", BooleanType)
+    for name, expression in source.derive.items():
+        type_of(facts, f"derive.{name}", expression)
+        facts = facts.withColumn(name, F.expr(expression))
+    times = {"event_time": source.event_time, "available_time": source.available_time}
+    for name, expression in times.items():
+        require_type(facts, name, expression, "a time", *MOMENTS)
+    return facts.withColumns({name: F.expr(expression) for name, expression in times.items()})
+
+
+def require_prediction(facts: DataFrame, project: Project) -> None:
+    """Refuses times of prediction and label that are none, and labels that are no number.
+
+    Raises:
+        ValueError: Naming the key.
+    """
+    prediction = project.prediction
+    require_type(facts, "prediction.time", prediction.time, "a time", *MOMENTS)
+    require_type(facts, "prediction.label.available_time", prediction.label.available_time, "a time", *MOMENTS)
+    type_of(facts, "prediction.label.value", f"CAST(({prediction.label.value}) AS DOUBLE)")
+
+
+def require_type(facts: DataFrame, key: str, expression: str, what: str, *types: type[DataType]) -> None:
+    """Refuses an expression that gives something else."""
+    found = type_of(facts, key, expression)
+    if not isinstance(found, types):
+        raise ValueError(f"{key}: {' '.join(expression.split())} is {found.simpleString()}, and not {what}")
+
+
+def type_of(facts: DataFrame, key: str, expression: str) -> DataType:
+    """The type of an expression over facts.
+
+    Raises:
+        ValueError: If it has none.
+    """
+    try:
+        return facts.select(F.expr(expression).alias("value")).schema["value"].dataType
+    except PySparkException as error:
+        raise ValueError(f"{key}: {' '.join(expression.split())}: {cause(error)}") from None
