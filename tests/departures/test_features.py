@@ -11,7 +11,7 @@ from pyspark.testing import assertDataFrameEqual
 
 from departures.features import plane_before, recent_departures
 from solvent.config.model import Project, load_project
-from solvent.features import build, truncation_proof
+from solvent.features import build, reach_proof, truncation_proof
 from solvent.features.table import labelled_rows
 from solvent.tables.sources import with_times
 
@@ -83,9 +83,12 @@ def test_departures_are_counted_once_known_and_cancelled_ones_apart(rows: DataFr
     assert {value for name, value in found["b"].items() if name not in given} == {None}
 
 
-def test_no_group_uses_what_was_not_yet_available(rows: DataFrame, flights: DataFrame) -> None:
+def test_no_group_uses_what_was_not_yet_available_or_is_older_than_it_declares(
+    rows: DataFrame, flights: DataFrame
+) -> None:
     groups = [plane_before, recent_departures]
     assert truncation_proof(rows, groups, {"flights": flights}, key=["id"], samples=1) == []
+    assert reach_proof(rows, groups, {"flights": flights}, key=["id"], samples=1) == []
 
 
 def test_a_delay_is_known_at_departure_and_a_cancellation_a_day_later(spark: SparkSession, project: Project) -> None:

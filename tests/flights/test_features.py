@@ -15,7 +15,7 @@ from pyspark.testing import assertDataFrameEqual
 from flights.features import plane, recent_delays, schedule, weather_at_origin
 from flights.staging import lines_by_date, lines_of, package_data
 from solvent.config.model import Project, load_project
-from solvent.features import build, load_groups, truncation_proof
+from solvent.features import build, load_groups, reach_proof, truncation_proof
 from solvent.features.table import labelled_rows
 from solvent.tables.sources import with_times
 
@@ -115,12 +115,15 @@ def test_every_real_row_keeps_the_expectations(project: Project, sources: dict[s
         assert set(facts.agg(*broken, *times).collect()[0]) == {0}, name
 
 
-def test_no_group_uses_what_was_not_yet_available(project: Project, sources: dict[str, DataFrame]) -> None:
+def test_no_group_uses_what_was_not_yet_available_or_is_older_than_it_declares(
+    project: Project, sources: dict[str, DataFrame]
+) -> None:
     """At five in the afternoon; what was in the air then, and all later days, are in the data."""
     rows = rows_of(project, sources["flights"]).where("month = 3 AND day = 11 AND sched_dep_time = 1900")
     groups = load_groups(project.features)
     assert len(groups) == 4
     assert truncation_proof(rows, groups, sources, key=project.predicted.key, samples=1) == []
+    assert reach_proof(rows, groups, sources, key=project.predicted.key, samples=1) == []
 
 
 def test_weather_is_the_latest_that_was_published(

@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 from solvent.config.model import Project, load_project
 from solvent.evaluation import day_sums, lead
-from solvent.features import build, load_groups, truncation_proof
+from solvent.features import build, load_groups, reach_proof, truncation_proof
 from solvent.features.table import labelled_rows, read_build
 from solvent.pipeline import Run
 from solvent.settings import load_settings
@@ -59,12 +59,15 @@ def test_every_real_day_keeps_the_expectations_and_is_predicted_at_six(
     }  # fmt: skip
 
 
-def test_no_group_uses_what_was_not_yet_available(project: Project, sources: dict[str, DataFrame]) -> None:
+def test_no_group_uses_what_was_not_yet_available_or_is_older_than_it_declares(
+    project: Project, sources: dict[str, DataFrame]
+) -> None:
     rows = rows_of(project, sources["days"]).drop("_label", "_label_available_time")
     one = rows.where("day = '2013-07-04'")
     groups = load_groups(project.features)
     assert len(groups) == 3
     assert truncation_proof(one, groups, sources, key=["date"], samples=1) == []
+    assert reach_proof(one, groups, sources, key=["date"], samples=1) == []
 
 
 def test_the_features_of_a_day_worked_out_from_the_file(project: Project, sources: dict[str, DataFrame]) -> None:

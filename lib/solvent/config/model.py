@@ -180,7 +180,8 @@ class Gate(Frozen):
         by: The margin, in the metric's own unit.
         confidence: With it, the whole confidence interval of the lead must keep to the margin: superiority by more than `by` for
             better_than, non-inferiority by `by` for not_worse_than. The interval is two-sided, and one limit decides: a challenger
-            that in truth is beyond the margin passes in (1 - confidence) / 2 of cases.
+            that in truth is beyond the margin passes in (1 - confidence) / 2 of cases, a share that is spread over all challengers
+            judged against one champion on the same days (lib/solvent/release/gates.py).
         slice: A slice, each value of which must pass.
         min_rows: Slice values with fewer rows are passed over.
     """

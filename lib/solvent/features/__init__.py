@@ -3,16 +3,19 @@
 from solvent.features.build import build
 from solvent.features.group import Feature, FeatureGroup, feature_group, load_groups
 from solvent.features.point_in_time import as_of_lookup, trailing_sums, trailing_sums_by
+from solvent.features.reach import Overreach, reach_proof
 from solvent.features.truncation import Leak, require_no_leak, truncation_proof
 
 __all__ = [
     "Feature",
     "FeatureGroup",
     "Leak",
+    "Overreach",
     "as_of_lookup",
     "build",
     "feature_group",
     "load_groups",
+    "reach_proof",
     "require_no_leak",
     "trailing_sums",
     "trailing_sums_by",

@@ -72,7 +72,8 @@ def feature_group(
     The function is given rows (the key, the columns known at prediction time, prediction_time TIMESTAMP, the features of the groups
     before it) and the sources it declares (source -> the columns it declares, event_time TIMESTAMP, available_time TIMESTAMP). It
     returns rows with exactly its features added. Sources are not filtered by time: a fact may be used only if its available_time is
-    before the row's prediction_time, strictly. as_of_lookup and trailing_sums keep to that; truncation_proof tests it.
+    before the row's prediction_time, strictly. as_of_lookup and trailing_sums keep to that; truncation_proof tests it,
+    and reach_proof that nothing matters that is older than look_back.
 
     Args:
         features: The columns the function adds.

@@ -22,6 +22,8 @@ from solvent.config.model import ALWAYS_KNOWN, TIMES, Intervals, Project
 from solvent.errors import FeatureError
 from solvent.features.build import build
 from solvent.features.group import Feature, FeatureGroup
+from solvent.features.reach import bounded, overreaches, require_within_reach
+from solvent.features.truncation import EPOCH
 from solvent.identity import function_digests
 from solvent.session import kept
 from solvent.tables.digest import content_of, declarations
@@ -318,7 +320,7 @@ def build_features(
 
     Raises:
         FeatureError: If a window has no rows, or a group does not do what it declares, before anything is written; or if groups drop or
-            repeat rows, before the build is complete.
+            repeat rows, or look further back than they declare, before the build is complete.
     """
     name = build_name(project, pins, as_of, code, environment)
     there = find_build(warehouse, name)
@@ -337,18 +339,45 @@ def build_features(
             return there, True
         warehouse.create(table, [Column("build", "STRING"), *columns], read_by=["build", "prediction_time"])
         warehouse.append(table, rows.withColumn("build", F.lit(name)).select("build", *rows.columns), name)
-    at = warehouse.brought(table, name)
-    written = warehouse.read(table, at.version).where(F.col("build") == name)
-    names = [column.name for column in columns]
-    content = content_of(written, names)
-    if content.rows != wanted:
-        raise FeatureError(
-            f"the feature groups gave {content.rows:,} rows for {wanted:,} to predict: one of them drops or repeats rows; join with "
-            '"left", to facts that have each key once'
-        )
+        at = warehouse.brought(table, name)
+        written = warehouse.read(table, at.version).where(F.col("build") == name)
+        names = [column.name for column in columns]
+        content = content_of(written, names)
+        if content.rows != wanted:
+            raise FeatureError(
+                f"the feature groups gave {content.rows:,} rows for {wanted:,} to predict: one of them drops or repeats rows; join with "
+                '"left", to facts that have each key once'
+            )
+        require_reach(project, groups, facts, written)
     made = FeatureBuild(name, table, at.id, at.version, content.rows, content.digest(declarations(written, names)))
     note(warehouse, made, windows, pins, as_of, code)
     return made, True
+
+
+def require_reach(
+    project: Project, groups: Sequence[FeatureGroup], sources: Mapping[str, DataFrame], written: DataFrame
+) -> None:
+    """Refuses groups that look further back than they declare: the last day of a build, built alone, has to be what was written.
+
+    Args:
+        project: Declares the rows.
+        groups: Its feature groups.
+        sources: As for featured.
+        written: The rows of the build.
+
+    Raises:
+        FeatureError: Naming group, features and what to set.
+    """
+    if all(group.look_back is None for group in groups):
+        return
+    # As a number, because Spark gives a time as the driver's local clock reads, which shows some moments twice.
+    last = EPOCH + timedelta(microseconds=written.agg(F.unix_micros(F.max("prediction_time"))).collect()[0][0])
+    since, until = last - timedelta(days=1), last + timedelta(microseconds=1)
+    rows = labelled_rows(project, sources[project.prediction.source], since, until)
+    near = {name: narrowed(project, groups, name, facts, since, until) for name, facts in sources.items()}
+    within = build(rows.drop("_label", "_label_available_time"), bounded(groups, F.lit(since)), near)
+    whole = written.where(predicted_within(since, until))
+    require_within_reach(overreaches(whole, within, groups, project.predicted.key), groups, project.predicted.key)
 
 
 def require_same(there: FeatureBuild, found: str) -> None:

@@ -57,12 +57,7 @@ def truncation_proof(
     Raises:
         FeatureError: If a group does not do what it declares, or there is no row.
     """
-    order = F.xxhash64("prediction_time")
-    chosen = rows.select("prediction_time").distinct().orderBy(order, "prediction_time").limit(samples)
-    # As numbers, because Spark gives a time as the driver's local clock reads, which shows some moments twice.
-    times = [row[0] for row in chosen.select(F.unix_micros("prediction_time")).collect()]
-    if not times:
-        raise FeatureError("truncation proof: there is no row to prove anything on; choose dates that have some")
+    times = sampled_times(rows, samples, "truncation proof")
     features = [feature.name for group in groups for feature in group.features]
     with_all = build(rows, groups, sources).where(F.unix_micros("prediction_time").isin(times))
     without = reduce(DataFrame.unionByName, [build_until(time, rows, groups, sources) for time in times])
@@ -78,6 +73,21 @@ def truncation_proof(
         )
         for row in ordered.withColumn("_micros", F.unix_micros("prediction_time")).collect()
     ]
+
+
+def sampled_times(rows: DataFrame, samples: int, proof: str) -> list[int]:
+    """Distinct prediction times of rows, chosen by hash, in microseconds since 1970.
+
+    Raises:
+        FeatureError: If there is no row, naming the proof.
+    """
+    order = F.xxhash64("prediction_time")
+    chosen = rows.select("prediction_time").distinct().orderBy(order, "prediction_time").limit(samples)
+    # As numbers, because Spark gives a time as the driver's local clock reads, which shows some moments twice.
+    times = [int(row[0]) for row in chosen.select(F.unix_micros("prediction_time")).collect()]
+    if not times:
+        raise FeatureError(f"{proof}: there is no row to prove anything on; choose dates that have some")
+    return times
 
 
 def build_until(
