@@ -11,7 +11,16 @@ import pytest
 from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
-from solvent.session import ARCHIVE, JAVA_OPTIONS, jars_in, on_class_path, on_one_machine
+from solvent.session import (
+    ARCHIVE,
+    ARITHMETIC,
+    EXECUTOR_OPTIONS,
+    JAVA_OPTIONS,
+    calculating_alike,
+    jars_in,
+    on_class_path,
+    on_one_machine,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 JARS = ROOT / ".jars"
@@ -25,6 +34,11 @@ def test_the_jars_are_on_the_class_path_and_no_archive_is_named_that_is_not_ther
     archive = tmp_path / ARCHIVE
     archive.touch()
     assert str(on_class_path(jars, "-Xmx1g")[JAVA_OPTIONS]).startswith(f'-Xmx1g "-XX:SharedArchiveFile={archive}"')
+
+
+def test_what_an_environment_sets_comes_after_what_makes_java_calculate_alike() -> None:
+    own = {JAVA_OPTIONS: "-Xss4m", "spark.ui.enabled": False}
+    assert calculating_alike(own) == {**own, JAVA_OPTIONS: f"{ARITHMETIC} -Xss4m", EXECUTOR_OPTIONS: ARITHMETIC}
 
 
 def test_what_an_environment_sets_is_kept(tmp_path: Path) -> None:

@@ -15,7 +15,6 @@ from typing import TypeVar
 
 import psutil
 from py4j.protocol import Py4JError, Py4JJavaError
-from pyspark import SparkConf
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession, is_remote
 
@@ -101,7 +100,8 @@ def made(environment: Environment) -> SparkSession:
         atexit.register(spark.stop)
         return spark
     builder, master = SparkSession.builder.appName("solvent"), environment.spark.master
-    settings = {**DELTA, **calculating_alike(settings)}
+    # The Java of spark-submit runs already, so that it is given them with all its other options.
+    settings = {**DELTA, **(settings if SUBMITTED in os.environ else calculating_alike(settings))}
     if master is not None:
         builder = builder.master(master)
     jars = [jar for folder in environment.spark.jars for jar in jars_in(Path(folder))]
@@ -139,17 +139,9 @@ def started(builder: SparkSession.Builder, environment: str) -> SparkSession:
 
 
 def calculating_alike(settings: Mapping[str, object]) -> dict[str, object]:
-    """Settings with which Java calculates alike on every machine, driver and executors; options that are there come later, and win.
-
-    The driver of spark-submit runs already, so that these have to be among its own options.
-    """
-    own = {name: settings.get(name) or submitted(name) for name in (JAVA_OPTIONS, EXECUTOR_OPTIONS)}
-    return {**settings, **{name: f"{ARITHMETIC} {options}".strip() for name, options in own.items()}}
-
-
-def submitted(name: str) -> str:
-    """What spark-submit was given for a setting; empty if nothing, or if it did not start this."""
-    return str(SparkConf().get(name, "")) if SUBMITTED in os.environ else ""
+    """Settings with which Java calculates alike on every machine, driver and executors; options that are there come later, and win."""
+    options = {name: f"{ARITHMETIC} {settings.get(name, '')}".strip() for name in (JAVA_OPTIONS, EXECUTOR_OPTIONS)}
+    return {**settings, **options}
 
 
 @contextmanager

@@ -183,7 +183,8 @@ def on_cluster(master: str, shipped: list[Path], job: str) -> list[str]:
         str(SPARK / "bin/spark-submit"),
         *("--master", master, "--driver-memory", "2g", "--executor-memory", "1g", "--executor-cores", "1"),
         *("--conf", "spark.driver.host=127.0.0.1", "--conf", "spark.driver.bindAddress=127.0.0.1"),
-        *("--driver-java-options", ARITHMETIC, "--jars", ",".join(jars_in(ROOT / ".jars"))),
+        *("--driver-java-options", ARITHMETIC, "--conf", f"{EXECUTOR_OPTIONS}={ARITHMETIC}"),
+        *("--jars", ",".join(jars_in(ROOT / ".jars"))),
         *("--py-files", ",".join(map(str, shipped))),
         str(ROOT / "jobs" / f"{job}.py"),
     ]
