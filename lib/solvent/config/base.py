@@ -33,6 +33,10 @@ class Frozen(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
+class SecretError(ValueError):
+    """A value that is wrong, and may hold a secret, so that it is not shown."""
+
+
 def to_duration(text: Any) -> timedelta:
     """A duration such as "180 days" or "2 hours"."""
     if isinstance(text, timedelta):
@@ -167,8 +171,8 @@ def explained(kind: type[BaseModel], problem: dict[str, Any]) -> str:
             return f"{key}: unknown key; {closest(location[-1], keys_at(kind, location[:-1]))}"
         case "missing":
             return f"{key}: is missing"
-        case "secret":
-            return f"{key}: {problem['msg']}"
+        case "value_error" if isinstance(problem["ctx"]["error"], SecretError):
+            return f"{key}: {problem['ctx']['error']}"
         case "value_error" if not isinstance(problem["input"], str | int | float):
             return f"{key}: {problem['ctx']['error']}"
         case "value_error":

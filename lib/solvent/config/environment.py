@@ -10,9 +10,8 @@ from typing import Annotated, Any, Self
 from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
-from pydantic_core import PydanticCustomError
 
-from solvent.config.base import Frozen, Items, read_yaml, validated
+from solvent.config.base import Frozen, Items, SecretError, read_yaml, validated
 from solvent.errors import ConfigurationError
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -149,9 +148,8 @@ class Places(Frozen):
     def can_be_posted_to(cls, url: Any) -> Any:
         """Refuses what no message can be sent to, without showing it."""
         if url is not None and not (isinstance(url, str) and (VARIABLE.fullmatch(url) or is_web_address(url))):
-            raise PydanticCustomError(
-                "secret",
-                "give a URL that starts with http:// or https:// and names a host, or $NAME for that of a variable",
+            raise SecretError(
+                "give a URL that starts with http:// or https:// and names a host, or $NAME for that of a variable"
             )
         return url
 
