@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
 import shutil
 import signal
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import date
 from pathlib import Path
 
 import click
@@ -19,6 +21,8 @@ from click.testing import CliRunner, Result
 from solvent.cli import main
 from solvent.errors import RefusedError
 from solvent.failure import ended_plainly, noting
+from solvent.pipeline import Run
+from solvent.settings import load_settings
 
 ROOT = Path(__file__).resolve().parents[1]
 FEATURES = "lib/shop/features.py"
@@ -293,7 +297,11 @@ WAYS: dict[str, tuple[Callable[[Path], None], tuple[str, ...], int, str]] = {
     "a source that is a list": (group(more=', sources=["orders"]'), CHECK, 2, "AttributeError"),
     "a look-back that is a number": (group(more=", look_back=28"), CHECK, 2, "look_back is not a timedelta"),
     # Options
-    "a folder without projects": (nothing, ("--root", "lib", *CHECK), 2, "no model.yml"),
+    "a folder without projects": (nothing, ("--root", "lib", *CHECK), 2, "no conf/ here or above"),
+    "a folder without a project of that name": (nothing, ("--root", "lib", *CHECK, "--project", "shop"), 2, "no conf/"),
+    "a folder of projects that has none": (
+        write("empty/conf/x", ""), ("--root", "empty", *CHECK), 2, "no model.yml"
+    ),
     "a project with a path": (nothing, ("check", "--project", "../shop"), 2, "../shop"),
     # Tables, models and git
     "a log that is no JSON": (write("var/tables/shop/decisions/_delta_log/00000000000000000000.json", "{"), HISTORY, 1, "decisions"),
@@ -364,3 +372,31 @@ def test_what_is_stopped_in_the_middle_of_a_stage_of_spark_prints_one_word(name:
     assert begun == ["begins\n"] * 2
     assert (command.returncode, out, err.splitlines()[-1]) == (code, "", "stopped")
     assert "Traceback" not in err
+
+
+def test_from_a_folder_of_somebody_elses_no_project_is_offered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("SOLVENT_ROOT", raising=False)
+    for words in (["check"], ["history", "--project", "flights"], ["check", "--project", "flights"]):
+        assert said(CliRunner().invoke(main, words), 2).startswith(f"error: {tmp_path}: no conf/ here or above")
+
+
+def test_a_job_of_a_checkout_runs_its_projects_from_anywhere(tmp_path: Path) -> None:
+    environ = {name: value for name, value in os.environ.items() if name != "SOLVENT_ROOT"}
+    program = "import sys; sys.argv[0] = {!r}; from solvent.config.environment import find_root; print(find_root())"
+    done = subprocess.run(
+        [sys.executable, "-c", program.format(str(ROOT / "jobs/train.py"))],
+        cwd=tmp_path,
+        env=environ,
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.strip() == str(ROOT), done.stderr
+
+
+def test_a_project_may_have_no_package_of_its_own(folder: Path) -> None:
+    write("conf/other/model.yml", (folder / MODEL).read_text().replace("project: shop", "project: other"))(folder)
+    assert CliRunner().invoke(main, ["check", "--project", "other"]).exit_code == 0
+    run = Run(load_settings("other", "local", folder), date(2024, 7, 1), print)
+    assert len(run.code) == 64
+    assert run.code == Run(load_settings("other", "local", folder), date(2024, 7, 1), print).code

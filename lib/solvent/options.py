@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from solvent.config.model import projects_of
+from solvent.config.model import projects_of, require_conf
 from solvent.errors import ConfigurationError
 from solvent.settings import Settings, load_settings
 
@@ -26,6 +26,7 @@ def only_project(ctx: click.Context, _: click.Parameter, value: str | None) -> s
     if value is not None:
         return value
     root: Path = ctx.obj
+    require_conf(root)
     known = projects_of(root)
     if len(known) != 1:
         raise ConfigurationError(

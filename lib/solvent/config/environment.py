@@ -198,12 +198,13 @@ class Environment(Places):
 
 
 def find_root() -> Path:
-    """The nearest folder upwards that holds conf/, else the checkout this package is in, else here."""
-    here = Path.cwd()
-    for folder in (here, *here.parents, *Path(__file__).resolve().parents):
-        if (folder / "conf").is_dir():
-            return folder
-    return here
+    """The nearest folder upwards that holds conf/, else the checkout whose jobs/ the script that runs is in, else here.
+
+    Not the checkout of the package: from a folder of somebody else's, its projects would be taken for theirs.
+    """
+    here, script = Path.cwd(), Path(sys.argv[0]).resolve()
+    checkout = [script.parent.parent] if script.parent.name == "jobs" else []
+    return next((folder for folder in (here, *here.parents, *checkout) if (folder / "conf").is_dir()), here)
 
 
 def import_from(folder: Path) -> None:

@@ -513,6 +513,7 @@ def load_project(name: str, root: Path) -> Project:
         ConfigurationError: If its model.yml is missing or wrong; the text names file, keys, what was found and what would be right.
     """
     path = root / "conf" / name / "model.yml"
+    require_conf(root)
     known = projects_of(root)
     if not path.is_file():
         raise ConfigurationError(f"{path}: no such file; project '{name}': {closest(name, known)}")
@@ -536,6 +537,16 @@ def load_project(name: str, root: Path) -> Project:
             places = " or ".join([", ".join(packages[:-1]), packages[-1]])
             raise ConfigurationError(f"{path}: features: '{feature}' is not the import path of a function in {places}")
     return found
+
+
+def require_conf(root: Path) -> None:
+    """Refuses a folder without projects.
+
+    Raises:
+        ConfigurationError: Naming it.
+    """
+    if not (root / "conf").is_dir():
+        raise ConfigurationError(f"{root}: no conf/ here or above; go to where it is, or give it as --root")
 
 
 def projects_of(root: Path) -> list[str]:
