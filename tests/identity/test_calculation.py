@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pyspark.sql import SparkSession
 
 from solvent.identity import Manifest, calculation_of
-from solvent.reproduction import calculation_findings, environment_finding
+from solvent.reproduction import calculation_findings, caveats_elsewhere, environment_finding
 
 NOW = {"arithmetic": {"vectors": "S_128_BIT"}, "settings": {"spark.sql.ansi.enabled": "true"}}
 
@@ -42,3 +44,14 @@ def test_what_differs_is_named_with_both_values() -> None:
         {"python": "3.11.2", "runtime": "17.3"}, {"python": "3.11.2", "pyspark": "4", "java": "17", "cpu": "x"}
     )
     assert (gone.identical, gone.detail.split(";")[0]) == (False, "runtime was 17.3, is none")
+
+
+def test_why_old_code_may_make_another_model_is_said_before_it_runs(tmp_path: Path) -> None:
+    older, newer = Manifest({}), Manifest({"calculation": NOW})
+    assert list(caveats_elsewhere(newer, tmp_path)) == []
+    (calculates,) = caveats_elsewhere(older, tmp_path)
+    assert "its manifest does not record how" in calculates
+    (tmp_path / "requirements.lock").write_text("PyYAML==0.1 \\\n")
+    (pins,) = caveats_elsewhere(newer, tmp_path)
+    assert pins.startswith("its commit pins other packages in requirements.lock")
+    assert pins.endswith(" for 0.1")
