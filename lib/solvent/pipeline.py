@@ -403,6 +403,7 @@ class Run:
             for row in self.warehouse.rows(MANIFESTS, model=name)
         }
         windows = {version: manifest.windows for version, manifest in manifests.items()}
+        windows[review.version.version] = self.registry.manifest(review.version).windows
         history = [one for one in decisions(self.warehouse) if one.model == name]
         return looks_of(history, review.version.version, rival, windows)
 
