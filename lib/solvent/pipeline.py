@@ -62,6 +62,7 @@ from solvent.investigation import (
 )
 from solvent.monitoring import Monitored, append_model_health, monitor, reference_measured
 from solvent.progress import Progress
+from solvent.promises import broken_promises
 from solvent.registry import CHALLENGER, CHAMPION, ModelVersion, Registry
 from solvent.release import (
     SHARED,
@@ -205,6 +206,9 @@ class Run:
     @contextmanager
     def step(self, name: str, doing: str = "") -> Iterator[Callable[[str], None]]:
         """Tells what a step does, and how far it is, while it takes long; then what it did, and how long it took."""
+        for job, line in broken_promises(self.project):
+            if job == name:
+                self.say(f"{'warning':<10} {line}")
         started = time.monotonic()
         told: list[str] = []
         with self.say.during(name, doing), noting(name):

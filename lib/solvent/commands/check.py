@@ -8,6 +8,7 @@ from solvent.config.advice import unsaid
 from solvent.config.base import counted
 from solvent.identity import lock_remark
 from solvent.options import settings_of, where
+from solvent.promises import broken_promises
 
 
 @click.command("check")
@@ -24,5 +25,7 @@ def check_command(ctx: click.Context, project: str, environment: str) -> None:
     )
     for line in unsaid(found):
         click.echo(f"to be said: {line}")
+    for _, line in broken_promises(found):
+        click.echo(f"warning: {line}")
     if (remark := lock_remark(settings.root)) is not None:
         click.echo(f"note: {remark}")

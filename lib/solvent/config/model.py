@@ -230,6 +230,10 @@ class Gate(Frozen):
         return f"{self.metric} not worse than the {self.not_worse_than}{margin}"
 
 
+# Windows of the holdout that monitoring judges by, at least.
+LEAST_REFERENCE = 21
+
+
 class Monitoring(Frozen):
     """How the life of a released model is watched, window by window.
 

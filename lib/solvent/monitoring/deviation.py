@@ -47,6 +47,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
+from solvent.config.model import LEAST_REFERENCE
 from solvent.errors import EvaluationError
 from solvent.evaluation import ALL
 from solvent.evaluation.metrics import DESCRIPTIVE
@@ -67,7 +68,6 @@ from solvent.monitoring.detector import (
 
 Values = Sequence[float | None]
 
-LEAST_REFERENCE = 21
 # The mean of so many last windows has to be so much worse than that of the reference. Of a concentration: seasons and the calendar move it
 # by less than a tenth (flights, July to September 2013), a frozen feed by a third. Of the logarithm of rows: a week of flights has at most
 # 17 % fewer than the month of reference (2013).
