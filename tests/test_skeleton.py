@@ -97,7 +97,7 @@ def test_its_notebooks_open_it_from_their_folder(own: Path) -> None:
 def test_its_test_passes(own: Path) -> None:
     done = run(own, "-m", "pytest", "-q", "-p", "no:cacheprovider")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "2 passed" in done.stdout
+    assert "3 passed" in done.stdout
 
 
 def test_its_test_fails_when_a_feature_looks_ahead(own: Path, tmp_path: Path) -> None:
@@ -142,7 +142,7 @@ def test_in_this_repository_it_is_written_as_the_rest_is(tmp_path: Path, name: s
     assert new(tmp_path, name).exit_code == 0
     after = tree(tmp_path)
     assert {path: after[path] for path in before} == before
-    assert {path.split("/")[0] for path in after.keys() - before.keys()} == {"conf", "lib", "tests", "var"}
+    assert {path.split("/")[0] for path in after.keys() - before.keys()} == {"conf", "lib", "notebooks", "tests", "var"}
     written = [str(tmp_path / folder / name) for folder in ("lib", "tests")]
     for words in (["check", "--no-cache"], ["format", "--check", "--no-cache"]):
         ruff = Path(sys.executable).with_name("ruff")
