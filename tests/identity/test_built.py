@@ -53,7 +53,7 @@ def test_the_commit_of_a_wheel_is_told_where_there_is_no_checkout(checkout: Path
     environ = {**os.environ, "PYTHONPATH": str(wheel)}
     asked = [sys.executable, "-c", ASKS, *map(str, roots), str(checkout)]
     said = json.loads(subprocess.run(asked, env=environ, cwd=tmp_path, check=True, capture_output=True).stdout)
-    clean = {"hash": git(checkout, "rev-parse", "HEAD"), "branch": "main", "dirty": False}
+    clean = {"hash": git(checkout, "rev-parse", "HEAD"), "branch": "main", "dirty": False, "changed": []}
     dirty = {**clean, "dirty": True}
     # Of a checkout git itself is asked.
     assert said == [clean, dirty, dirty, dirty, clean]
