@@ -19,6 +19,7 @@ from pyspark.sql import SparkSession
 
 from solvent.config.environment import load_environment
 from solvent.pipeline import Run
+from solvent.progress import Progress
 from solvent.release import promote
 from solvent.session import session
 from solvent.settings import load_settings
@@ -27,6 +28,8 @@ ROOT = Path(__file__).resolve().parent.parent
 # A deployment tests a checkout that has no jars of its own, and names the environment that has.
 ENVIRONMENT = os.environ.get("SOLVENT_ENVIRONMENT", "local")
 
+# Tests compare what steps say; how many minutes one takes is a matter of the machine.
+Progress.line_every = 3600.0
 
 # What takes longest begins first, so that no process of the suite is left alone with it at the end.
 LONGEST = (

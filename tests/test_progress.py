@@ -72,7 +72,8 @@ def test_a_line_moves_with_the_tasks_that_are_done_and_leaves_nothing_behind(
 ) -> None:
     monkeypatch.setenv("TERM", "xterm")
     terminal, threads = Terminal(monkeypatch), threading.active_count()
-    say = Progress(lambda line: print(line, flush=True), after=0.1, every=0.02)
+    say = Progress(lambda line: print(line, flush=True))
+    say.after, say.every = 0.1, 0.02
     say.spark = spark
     with say.during("outer", "a step that holds another one"):
         time.sleep(0.2)
@@ -102,7 +103,8 @@ def test_where_there_is_no_terminal_a_plain_line_is_said_now_and_then(
 ) -> None:
     stream = io.StringIO()
     monkeypatch.setattr(sys, "stdout", stream)
-    say = Progress(print, after=0.1, every=0.02, line_every=0.4)
+    say = Progress(print)
+    say.line_every = 0.4
     say.spark = spark
     with say.during("step", "works"):
         slow()
@@ -117,7 +119,8 @@ def test_where_there_is_no_terminal_a_plain_line_is_said_now_and_then(
 
 def test_a_session_that_does_not_tell_ends_no_step() -> None:
     lines: list[str] = []
-    say = Progress(lines.append, line_every=0.01)
+    say = Progress(lines.append)
+    say.line_every = 0.01
     say.spark = object()  # type: ignore[assignment] # has nothing that tells
     with say.during("step"):
         time.sleep(0.2)

@@ -80,24 +80,24 @@ def told_by_tracker(spark: SparkSession) -> Look:
 
 
 class Progress:
-    """Says lines, and between them how far the step is that runs.
+    """Says lines, and between them how far the step is that runs; nothing of what is done soon.
 
     Attributes:
         spark: The session whose work is told, once there is one.
+        after: Seconds of a step until its line is shown on a terminal.
+        every: Seconds until it moves.
+        line_every: Seconds between plain lines where there is no terminal.
     """
 
-    def __init__(
-        self, say: Callable[[str], None], after: float = 3.0, every: float = 0.5, line_every: float = 60.0
-    ) -> None:
-        """Nothing is shown of what is done soon.
+    after, every, line_every = 3.0, 0.5, 60.0
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        """Shows nothing yet.
 
         Args:
             say: Told of lines.
-            after: Seconds of a step until its line is shown on a terminal.
-            every: Seconds until it moves.
-            line_every: Seconds between plain lines where there is no terminal.
         """
-        self.say, self.after, self.every, self.line_every = say, after, every, line_every
+        self.say = say
         self.spark: SparkSession | None = None
         self.steps: list[object] = []
         self.shown = False
