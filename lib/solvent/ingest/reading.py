@@ -6,7 +6,7 @@ all files of an arrival once, before `raw_rows` reads them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import pyarrow as pa
 from pyspark.sql import Column, DataFrame, Row
@@ -50,53 +50,54 @@ def examine(
     Returns:
         The headers of those that have one; and why files are refused.
     """
-    records, grammar = records_of(warehouse, source, folder, files), grammar_of(source)
-    declared = isinstance(grammar, Csv) and bool(source.landing.reading["header"])
-    header = F.when(is_header(source), F.col(RAW)) if declared else F.lit(None).cast("string")
-    # Within one partition the number rises from row to row, and the first lines of a file are in one.
-    seen = (
-        records.withColumns({"_header": header, "_number": F.monotonically_increasing_id()})
-        .groupBy(FILE, "_header")
-        .agg(
-            F.count("*").alias("records"),
-            F.min(F.when(F.col(AT_START), F.col("_number"))).alias("first"),
-            F.count_if(F.col(RAW).isNull()).alias("foreign"),
-            F.count_if(BINARY).alias("binary"),
-            F.count_if(grammar.goes_on(F.col(RAW))).alias("open"),
-        )
-        .collect()
-    )
-    rows: dict[str, list[Row]] = {file.file: [] for file in files}
-    for row in seen:
-        rows[row[FILE]].append(row)
-    headers: dict[str, tuple[str, int]] = {}
+    tallies: dict[str, list[Row]] = {file.file: [] for file in files}
+    for row in tallied(records_of(warehouse, source, folder, files), source):
+        tallies[row[FILE]].append(row)
+    headers = {file: header for file, rows in tallies.items() if (header := header_in(rows)) is not None}
+    found = {file: defect_of(rows, has_header(source) and file not in headers) for file, rows in tallies.items()}
     refusals: dict[str, str] = {}
-    left_open, other_header = [], []
-    for file in files:
-        of_file = rows[file.file]
-        first = min((row["first"] for row in of_file if row["first"] is not None), default=None)
-        for row in of_file:
-            if row["_header"] is not None and row["first"] == first:
-                headers[file.file] = (row["_header"], row["records"])
-        found = {name: sum(row[name] for row in of_file) for name in ("records", "foreign", "binary", "open")}
-        if not found["records"]:
-            refusals[file.file] = "is empty; remove it, or land it again whole"
-        elif found["binary"]:
-            refusals[file.file] = f"is binary, not {source.landing.format} text; remove it or land it again"
-        elif found["foreign"]:
-            refusals[file.file] = not_text(source)
-        elif found["open"]:
-            left_open.append(file)
-        elif declared and file.file not in headers:
-            other_header.append(file)
-    if left_open:
-        texts = first_of(records_of(warehouse, source, folder, left_open).where(grammar.goes_on(F.col(RAW))))
-        refusals |= {file: not_closed(source, text) for file, text in texts.items()}
-    if other_header:
-        wanted = str(source.landing.reading["sep"]).join(column.name for column in source.columns)
-        texts = first_of(records_of(warehouse, source, folder, other_header).where(AT_START))
-        refusals |= {file: f"has the header {text}; expected: {wanted}" for file, text in texts.items()}
+    for defect, (condition, says) in DEFECTS.items():
+        named = [file for file in files if found[file.file] == defect]
+        shown = dict.fromkeys((file.file for file in named), "")
+        if named and condition is not None:
+            shown = first_of(records_of(warehouse, source, folder, named).where(condition(source)))
+        refusals |= {file: says(source, text) for file, text in shown.items()}
     return headers, refusals
+
+
+def has_header(source: Source) -> bool:
+    """Whether the files of a source begin with a header."""
+    return bool(source.landing.reading.get("header"))
+
+
+def tallied(records: DataFrame, source: Source) -> list[Row]:
+    """For each file, and in it for what is a header and for all else: how many records there are, and what is wrong with how many."""
+    header = F.when(is_header(source), F.col(RAW)) if has_header(source) else F.lit(None).cast("string")
+    # Within one partition the number rises from row to row, and the first lines of a file are in one.
+    numbered = records.withColumns({"_header": header, "_number": F.monotonically_increasing_id()})
+    tallies = numbered.groupBy(FILE, "_header").agg(
+        F.count("*").alias("records"),
+        F.min(F.when(F.col(AT_START), F.col("_number"))).alias("first"),
+        F.count_if(F.col(RAW).isNull()).alias("foreign"),
+        F.count_if(BINARY).alias("binary"),
+        F.count_if(goes_on(source)).alias("open"),
+    )
+    return tallies.collect()
+
+
+def header_in(rows: Sequence[Row]) -> tuple[str, int] | None:
+    """The first record of a file, and how often it is there, if it is a header."""
+    first = min((row["first"] for row in rows if row["first"] is not None), default=None)
+    found = [(row["_header"], row["records"]) for row in rows if row["_header"] is not None and row["first"] == first]
+    return found[0] if found else None
+
+
+def defect_of(rows: Sequence[Row], without_header: bool) -> str | None:
+    """What makes a file unfit; None if nothing does."""
+    if not rows:
+        return "empty"
+    found = next((name for name in ("binary", "foreign", "open") if any(row[name] for row in rows)), None)
+    return found or ("header" if without_header else None)
 
 
 def first_of(records: DataFrame) -> dict[str, str]:
@@ -116,7 +117,12 @@ def is_header(source: Source) -> Column:
     return near & (F.transform(csv.values(F.col(RAW)), lambda name: F.trim(name)) == F.array(*map(F.lit, names)))
 
 
-def not_text(source: Source) -> str:
+def goes_on(source: Source) -> Column:
+    """Whether it cannot be told where a record ends."""
+    return grammar_of(source).goes_on(F.col(RAW))
+
+
+def not_text(source: Source, _: str) -> str:
     """Why a file is refused whose bytes are not of its encoding."""
     name = str(source.landing.reading["encoding"])
     shown = f"{name.upper()} text" if name != "utf-16" else "UTF-16 text that begins with a byte order mark"
@@ -127,12 +133,25 @@ def not_closed(source: Source, text: str) -> str:
     """Why a file is refused in which it cannot be told where a record ends, which begins with a text."""
     if source.landing.format == "json":
         return "is not one JSON document, an object or an array of objects; mend it, or write an object a line without multiLine"
-    multiline = (
-        ""
-        if source.landing.reading["multiLine"]
-        else "set landing.options.multiLine: true if values hold line breaks, or "
-    )
-    return f"a quote is not closed where it should be, after: {text}; {multiline}mend it"
+    several = "set landing.options.multiLine: true if values hold line breaks, or "
+    mend = "mend it" if source.landing.reading["multiLine"] else f"{several}mend it"
+    return f"a quote is not closed where it should be, after: {text}; {mend}"
+
+
+def other_header(source: Source, text: str) -> str:
+    """Why a file is refused that begins with a text instead of the header."""
+    wanted = str(source.landing.reading["sep"]).join(column.name for column in source.columns)
+    return f"has the header {text}; expected: {wanted}"
+
+
+# Defect of a file -> which of its records shows it, if one is shown; and what is said of it.
+DEFECTS: dict[str, tuple[Callable[[Source], Column] | None, Callable[[Source, str], str]]] = {
+    "empty": (None, lambda *_: "is empty; remove it, or land it again whole"),
+    "binary": (None, lambda source, _: f"is binary, not {source.landing.format} text; remove it or land it again"),
+    "foreign": (None, not_text),
+    "open": (goes_on, not_closed),
+    "header": (lambda _: F.col(AT_START), other_header),
+}
 
 
 def raw_rows(
