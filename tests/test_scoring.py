@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from typing import Any
@@ -192,3 +195,53 @@ def test_of_two_scorings_that_overlap_in_time_and_rows_each_row_is_scored_once(
     assert overtaken
     once_and_counted(served, since, until, 60)
     assert (slow.rows, overtaken[0].scored_before) == (60, 30)
+
+
+SCORES = """
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from solvent.pipeline import Run
+from solvent.settings import load_settings
+
+run = Run(load_settings("shop", "local", Path(sys.argv[1])), datetime.now(UTC).date(), lambda _: None)
+champion, pins = run.champion(), run.pins
+run.spark.range(1).count()
+print("ready", flush=True)
+for line in sys.stdin:
+    run.score(champion, *(datetime.fromisoformat(word) for word in line.split()))
+    print("done", flush=True)
+"""
+
+
+@pytest.mark.long
+def test_two_processes_that_score_overlapping_days_twenty_times_score_each_row_once(served: Any) -> None:
+    first, rounds = datetime(2024, 8, 1, tzinfo=UTC), 20
+    served.land_orders(first.date(), (first + timedelta(days=3 * rounds)).date())
+    served.run().ingest()
+    environ = {**served.environ, "PYTHONPATH": f"{served.environ['PYTHONPATH']}{os.pathsep}{served.root / 'lib'}"}
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", SCORES, str(served.root)],
+            env=environ,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+
+    def wait(word: str) -> None:
+        assert [process.stdout.readline() for process in processes if process.stdout] == [f"{word}\n"] * 2
+
+    wait("ready")
+    for number in range(rounds):
+        since = first + timedelta(days=3 * number)
+        for later, process in enumerate(processes):
+            start = since + timedelta(days=later)
+            print(start.isoformat(), (start + timedelta(days=2)).isoformat(), file=process.stdin, flush=True)
+        wait("done")
+        once_and_counted(served, since, since + timedelta(days=3), 90)
+    for process in processes:
+        process.communicate()
+        assert process.returncode == 0
