@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from mlflow import MlflowClient
 from pyspark.sql import SparkSession
 
 from solvent.config.environment import load_environment
@@ -268,9 +269,25 @@ def shop_package(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def make_shop(spark: SparkSession, shop_package: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Shop]:
+def empty_registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """MLflow's database before the first model; making one is some fifty migrations, which take longer than most tests."""
+    path = tmp_path_factory.mktemp("registry") / "mlflow.db"
+    MlflowClient(f"sqlite:///{path}").search_experiments()
+    return path
+
+
+@pytest.fixture(scope="session")
+def make_shop(
+    spark: SparkSession, shop_package: Path, empty_registry: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[], Shop]:
     """Makes a Shop in a folder of its own."""
-    return lambda: Shop(tmp_path_factory.mktemp("root") / "shop")
+
+    def made() -> Shop:
+        shop = Shop(tmp_path_factory.mktemp("root") / "shop")
+        shutil.copy(empty_registry, shop.root / "var" / "mlflow.db")
+        return shop
+
+    return made
 
 
 @pytest.fixture(scope="session")
