@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,21 @@ def test_a_model_passes_through_scratch_and_leaves_nothing_there(
     storage.write(storage.read(tmp_path / "first", f"{scheme}{scratch}"), tmp_path / "second", None)
     assert {model_digest(tmp_path / name) for name in ("first", "second")} == {version.digest}
     assert list(scratch.iterdir()) == []
+
+
+def test_the_files_of_a_model_are_there_as_long_as_it_is(
+    newly_released: Any, orders: DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Spark 4.0 reads some of them when the model is used."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    registry = newly_released.run().registry
+    model = registry.load(registry.find("shop", "1"))
+    (folder,) = tmp_path.iterdir()
+    assert (folder / storage.SPARKML / "stages").is_dir()
+    scored = model.transform(orders)
+    del model
+    assert list(tmp_path.iterdir()) == []
+    assert scored.count() == 3
 
 
 def test_a_pipeline_that_python_wrote_has_the_digest_of_one_that_java_wrote(

@@ -6,7 +6,7 @@ import os
 import re
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -272,8 +272,9 @@ class Registry:
         Raises:
             IntegrityError: If its files are not what was registered.
         """
-        with self.verified(version) as folder:
-            return storage.read(folder, self.settings.scratch)
+        with ExitStack() as places:
+            folder = places.enter_context(self.verified(version))
+            return storage.kept_for(storage.read(folder, self.settings.scratch), places)
 
 
 def require_digest(version: ModelVersion, found: str) -> None:

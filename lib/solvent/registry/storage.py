@@ -10,8 +10,9 @@ import platform
 import re
 import tempfile
 import uuid
+import weakref
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import mlflow.pyfunc
@@ -88,12 +89,19 @@ def write(model: PipelineModel, folder: Path, scratch: str | None) -> None:
 
 
 def read(folder: Path, scratch: str | None) -> PipelineModel:
-    """The model in a folder of this machine; see write."""
+    """The model in a folder of this machine, which has to be there as long as the model is; see write."""
     if scratch is None:
         return PipelineModel.load(f"file:{folder}")
-    with passage(scratch) as between:
+    with ExitStack() as places:
+        between = places.enter_context(passage(scratch))
         copy(str(folder), between)
-        return PipelineModel.load(between)
+        return kept_for(PipelineModel.load(between), places)
+
+
+def kept_for(model: PipelineModel, places: ExitStack) -> PipelineModel:
+    """The model, with whose end places are left, and not before: Spark 4.0 reads what an imputer fills in whenever that is used."""
+    weakref.finalize(model, places.pop_all().close)
+    return model
 
 
 @contextmanager
