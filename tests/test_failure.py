@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -25,8 +26,8 @@ from solvent.pipeline import Run
 from solvent.settings import load_settings
 
 ROOT = Path(__file__).resolve().parents[1]
-FEATURES = "lib/shop/features.py"
-MODEL, LOCAL = "conf/shop/model.yml", "conf/environments/local.yml"
+FEATURES = "lib/kiosk/features.py"
+MODEL, LOCAL = "conf/kiosk/model.yml", "conf/environments/local.yml"
 
 
 def said(result: Result, code: int = 1) -> str:
@@ -149,7 +150,7 @@ def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A repository with a project of `solvent new`."""
     folder = tmp_path_factory.mktemp("example") / "repository"
     (folder / "conf").mkdir(parents=True)
-    result = CliRunner().invoke(main, ["--root", str(folder), "new", "shop"])
+    result = CliRunner().invoke(main, ["--root", str(folder), "new", "kiosk"])
     assert result.exit_code == 0, result.output
     return folder
 
@@ -161,7 +162,7 @@ def folder(example: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
     monkeypatch.chdir(folder)
     yield folder
     sys.path[:] = [path for path in sys.path if not path.startswith(str(folder))]
-    for name in [name for name in sys.modules if name.split(".")[0] == "shop"]:
+    for name in [name for name in sys.modules if name.split(".")[0] == "kiosk"]:
         del sys.modules[name]
 
 
@@ -225,10 +226,10 @@ FEATURE = 'Feature("a", "double", "A")'
 
 def group(features: str = FEATURE, more: str = "") -> Callable[[Path], None]:
     """Declares the only feature group."""
-    features_yml = "features:\n  - shop.features.order\n  - shop.features.region\n  - shop.features.returns"
+    features_yml = "features:\n  - kiosk.features.order\n  - kiosk.features.region\n  - kiosk.features.returns"
     return both(
         write(FEATURES, GROUP.format(features=features, more=more)),
-        replace(MODEL, features_yml, "features: [shop.features.order]"),
+        replace(MODEL, features_yml, "features: [kiosk.features.order]"),
         replace(MODEL, "slices: [customer_region]", "slices: []"),
     )
 
@@ -266,8 +267,8 @@ WAYS: dict[str, tuple[Callable[[Path], None], tuple[str, ...], int, str]] = {
     "an environment file below a file": (nothing, ("check", "--environment", f"{MODEL}/x.yml"), 2, "x.yml"),
     "an environment that is no YAML": (write(LOCAL, "{"), CHECK, 2, LOCAL),
     # Feature functions
-    "a module that is not there": (replace(MODEL, "shop.features.order", "shop.feature.order"), CHECK, 2, "no module"),
-    "a package that is not there": (replace(MODEL, "shop.features.order", "shop.a.b.order"), CHECK, 2, "no module"),
+    "a module that is not there": (replace(MODEL, "kiosk.features.order", "kiosk.feature.order"), CHECK, 2, "no module"),
+    "a package that is not there": (replace(MODEL, "kiosk.features.order", "kiosk.a.b.order"), CHECK, 2, "no module"),
     "a module that imports nothing": (write(FEATURES, "import nowhere"), CHECK, 2, "nowhere, which is not there"),
     "a module that imports nothing of another": (
         write(FEATURES, "from math import nowhere"), CHECK, 2, "cannot import name 'nowhere'"
@@ -278,12 +279,12 @@ WAYS: dict[str, tuple[Callable[[Path], None], tuple[str, ...], int, str]] = {
     "a module that holds a null byte": (write(FEATURES, b"x = 1\x00"), CHECK, 2, "null bytes"),
     "a module that fails": (write(FEATURES, RAISES), CHECK, 2, "/models: No space left on device"),
     "a module that fails further in": (
-        write(FEATURES, "def f():\n    return {}['a']\n\nf()\n"), CHECK, 2, "KeyError: 'a' ({folder}/lib/shop/features.py:2, f)"
+        write(FEATURES, "def f():\n    return {}['a']\n\nf()\n"), CHECK, 2, "KeyError: 'a' ({folder}/lib/kiosk/features.py:2, f)"
     ),
     "a module that ends the process": (write(FEATURES, "import sys\nsys.exit(0)\n"), CHECK, 2, "SystemExit: 0"),
     "a module without end": (write(FEATURES, "def f():\n    f()\n\nf()\n"), CHECK, 2, "RecursionError"),
     "a module that imports itself": (
-        write(FEATURES, "from shop.features import order\n"), CHECK, 2, "cannot import name 'order'"
+        write(FEATURES, "from kiosk.features import order\n"), CHECK, 2, "cannot import name 'order'"
     ),
     "a function that is none": (write(FEATURES, "order = 3\n"), CHECK, 2, "a int of that name"),
     "a function that is not decorated": (write(FEATURES, "def order(): 0\n"), CHECK, 2, "a function of that name"),
@@ -298,13 +299,13 @@ WAYS: dict[str, tuple[Callable[[Path], None], tuple[str, ...], int, str]] = {
     "a look-back that is a number": (group(more=", look_back=28"), CHECK, 2, "look_back is not a timedelta"),
     # Options
     "a folder without projects": (nothing, ("--root", "lib", *CHECK), 2, "no conf/ here or above"),
-    "a folder without a project of that name": (nothing, ("--root", "lib", *CHECK, "--project", "shop"), 2, "no conf/"),
+    "a folder without a project of that name": (nothing, ("--root", "lib", *CHECK, "--project", "kiosk"), 2, "no conf/"),
     "a folder of projects that has none": (
         write("empty/conf/x", ""), ("--root", "empty", *CHECK), 2, "no model.yml"
     ),
-    "a project with a path": (nothing, ("check", "--project", "../shop"), 2, "../shop"),
+    "a project with a path": (nothing, ("check", "--project", "../kiosk"), 2, "../kiosk"),
     # Tables, models and git
-    "a log that is no JSON": (write("var/tables/shop/decisions/_delta_log/00000000000000000000.json", "{"), HISTORY, 1, "decisions"),
+    "a log that is no JSON": (write("var/tables/kiosk/decisions/_delta_log/00000000000000000000.json", "{"), HISTORY, 1, "decisions"),
     "a database that is none": (write("var/mlflow.db", "no database" * 99), PROMOTE, 1, "mlflow.db"),
     "a database that is a folder": (write("var/mlflow.db/x", ""), PROMOTE, 1, "mlflow.db"),
     "a database below a file": (replace(LOCAL, "var/mlflow.db", f"{MODEL}/x.db"), PROMOTE, 1, "model.yml"),
@@ -395,8 +396,128 @@ def test_a_job_of_a_checkout_runs_its_projects_from_anywhere(tmp_path: Path) -> 
 
 
 def test_a_project_may_have_no_package_of_its_own(folder: Path) -> None:
-    write("conf/other/model.yml", (folder / MODEL).read_text().replace("project: shop", "project: other"))(folder)
+    write("conf/other/model.yml", (folder / MODEL).read_text().replace("project: kiosk", "project: other"))(folder)
     assert CliRunner().invoke(main, ["check", "--project", "other"]).exit_code == 0
     run = Run(load_settings("other", "local", folder), date(2024, 7, 1), print)
     assert len(run.code) == 64
     assert run.code == Run(load_settings("other", "local", folder), date(2024, 7, 1), print).code
+
+
+# Ways with Spark: what is wrong in code, in data and in tables of a project that has a champion
+
+FEATURE_CODE = """
+from pyspark.sql import functions as F
+from solvent.features import Feature, feature_group
+
+@feature_group(features=[Feature("a", "double", "A")], sources={{"customers": ["customer", "region"]}})
+def order(rows, sources):
+    {body}
+"""
+BODIES: dict[str, tuple[str, str]] = {
+    "a function that gives nothing": ("pass", "returns a NoneType"),
+    "a function that gives a number": ("return 3", "returns a int"),
+    "a function that gives too little": ("return rows", "column a is expected to be double, but is absent"),
+    "a function that gives another type": ("return rows.withColumn('a', F.lit('x'))", "is expected to be double, but is string"),
+    "a function that fails": ("return rows.withColumn('a', F.lit(1 / 0))", "ZeroDivisionError: division by zero"),
+    "a function that knows no such name": ("return rows.withColumn('a', G.lit(1.0))", "NameError: name 'G' is not defined"),
+    "a function that reads no such column": ("return rows.withColumn('a', F.col('b'))", "[UNRESOLVED_COLUMN"),
+    "a function that calls what is not there": ("return rows.with_columns(a=1)", "with_columns"),
+    "a function that reads no such source": ("return rows.join(sources['x'], 'id')", "reads 'x', which it does not declare"),
+    "a function that asserts": ("assert rows is None", "AssertionError"),
+    "a function that ends the process": ("raise SystemExit(0)", "SystemExit: 0"),
+    "a function that divides by zero on the way": (
+        "return rows.withColumn('a', F.col('amount') / (F.col('id') - F.col('id')))", "[DIVIDE_BY_ZERO] Division by zero"
+    ),
+    "a function that casts what is none": (
+        "return rows.withColumn('a', F.col('customer').cast('double'))", "[CAST_INVALID_INPUT] The value 'c"
+    ),
+    "a function that makes rows": (
+        "return rows.crossJoin(sources['customers'].select('region')).drop('region').withColumn('a', F.lit(1.0))", "drops or repeats rows"
+    ),
+}  # fmt: skip
+VALUES: dict[str, tuple[str, str, str]] = {
+    "a label that is a word": ("value: returned = 1", 'value: "concat(customer, returned)"', "[CAST_INVALID_INPUT]"),
+    "a label that divides by zero": (
+        "value: returned = 1",
+        "value: amount / (returned - returned)",
+        "[DIVIDE_BY_ZERO]",
+    ),
+    "a label without a function": ("value: returned = 1", 'value: "element_at(returned, 1)"', "label.value"),
+    "a time that is a word": ("\n  time: placed", "\n  time: customer", "prediction.time: customer is string"),
+    "an event time that is a word": ("event_time: placed", "event_time: customer", "event_time: customer is string"),
+    "a condition that is none": ("amount_is_positive: amount > 0", "amount_is_positive: amount", "and not a condition"),
+}
+
+
+@pytest.fixture(scope="module")
+def living(newly_released: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A project with a champion, of this file's own."""
+    return newly_released.copied(tmp_path_factory.mktemp("living") / "shop")
+
+
+@pytest.fixture
+def original(living: Any) -> Iterator[str]:
+    """Its model.yml, which is as it was afterwards."""
+    path = living.root / "conf/shop/model.yml"
+    text = path.read_text()
+    yield text
+    path.write_text(text)
+
+
+def built(living: Any) -> Result:
+    """How building its features ends."""
+    words = ["--root", str(living.root), "build-features", "--project", "shop", "--as-of", "2024-03-01"]
+    return CliRunner().invoke(main, words)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("way", BODIES)
+def test_every_way_in_which_a_feature_function_fails_is_one_line(
+    way: str, living: Any, original: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body, why = BODIES[way]
+    write("lib/kiosk/__init__.py", "")(tmp_path)
+    write("lib/kiosk/features.py", FEATURE_CODE.format(body=body))(tmp_path)
+    write("conf/kiosk/model.yml", "")(living.root)
+    monkeypatch.syspath_prepend(str(tmp_path / "lib"))
+    for name in [name for name in sys.modules if name.split(".")[0] == "kiosk"]:
+        del sys.modules[name]
+    text = original.replace("[shop.features.order, shop.features.returns]", "[kiosk.features.order]")
+    (living.root / "conf/shop/model.yml").write_text(text.replace("slices: [region]", "slices: []"))
+    line = said(built(living))
+    assert why in line
+    assert "kiosk.features.order" in line or "features_" in line or "feature groups" in line, line
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("way", VALUES)
+def test_every_way_in_which_an_expression_fails_is_one_line(way: str, living: Any, original: str) -> None:
+    old, new, why = VALUES[way]
+    assert old in original
+    (living.root / "conf/shop/model.yml").write_text(original.replace(old, new))
+    result = built(living)
+    assert why in said(result, result.exit_code)
+    assert result.exit_code in (1, 2)
+
+
+def newest(folder: Path) -> Path:
+    """The last file of data in a table."""
+    return max(folder.rglob("*.parquet"))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("table", ["source_orders", "feature_builds", "ingest_batches", "decisions"])
+@pytest.mark.parametrize("how", ["gone", "cut off", "log cut off"])
+def test_a_damaged_table_is_named_in_one_line(table: str, how: str, living: Any, tmp_path: Path) -> None:
+    shop = living.copied(tmp_path / "shop")
+    folder = shop.root / "var/tables/shop" / table
+    if how == "gone":
+        newest(folder).unlink()
+    elif how == "cut off":
+        newest(folder).write_bytes(newest(folder).read_bytes()[:20])
+    else:
+        log = max(folder.glob("_delta_log/*.json"))
+        log.write_bytes(log.read_bytes()[:20])
+    command = ["history"] if table == "decisions" else ["build-features", "--force", "--as-of", "2024-03-01"]
+    line = said(CliRunner().invoke(main, ["--root", str(shop.root), *command, "--project", "shop"]))
+    assert table in line, line

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from pyspark.logger import PySparkLogger
 
 from solvent.config.model import projects_of, require_conf
 from solvent.errors import ConfigurationError
@@ -109,6 +110,8 @@ def listen(verbose: bool = False) -> None:
         # It has a level of its own.
         logging.getLogger("mlflow").setLevel(logging.CRITICAL)
         logging.getLogger("py4j").setLevel(logging.CRITICAL)
+        for name in ("DataFrameQueryContextLogger", "SQLQueryContextLogger"):
+            PySparkLogger.getLogger(name).setLevel(logging.CRITICAL)
         # py4j logs some of it in nobody's name.
         logging.getLogger().addFilter(lambda record: record.module != "java_gateway")
         warnings.filterwarnings("ignore")

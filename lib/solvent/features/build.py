@@ -51,7 +51,8 @@ def added(rows: DataFrame, group: FeatureGroup, sources: Mapping[str, DataFrame]
         raise FeatureError(
             f"{group.name}: reads {error}, which it does not declare; it declares: {', '.join(given) or 'none'}"
         ) from None
-    except Exception as error:
+    # Also that it ends the process, which is not its business.
+    except (Exception, SystemExit) as error:
         raise FeatureError(f"{group.name}: {cause(error)}{place(error)}") from error
     expected = {field.name: field.dataType.simpleString() for field in rows.schema}
     expected.update({feature.name: feature.type for feature in group.features})
