@@ -15,6 +15,7 @@ from solvent.config.model import Project
 from solvent.errors import ConfigurationError, FeatureError
 from solvent.features import Feature, FeatureGroup
 from solvent.features.table import columns_of
+from solvent.scoring.score import prediction_columns
 
 MODEL: dict[str, Any] = yaml.safe_load(
     """
@@ -150,3 +151,10 @@ def test_a_key_or_slice_has_no_name_that_a_build_or_a_prediction_has(name: str) 
 
 def test_other_letters_and_signs_are_names_as_any() -> None:
     columns_of(Project.model_validate(MODEL), [adding("größe", "a-b", "home town", "select", "1st")])
+
+
+@pytest.mark.parametrize("name", ["batch", "Model", "features_hash"])
+def test_a_key_or_slice_that_a_prediction_has_too_is_refused_by_name(name: str) -> None:
+    model = yaml.safe_load(yaml.safe_dump(MODEL).replace("customer", name))
+    with pytest.raises(FeatureError, match=name):
+        prediction_columns(Project.model_validate(model), [adding("a")])

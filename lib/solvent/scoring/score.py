@@ -19,8 +19,9 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from solvent.config.base import digest_of
-from solvent.config.expressions import Column
+from solvent.config.expressions import Column, taken_by
 from solvent.config.model import Project
+from solvent.errors import FeatureError
 from solvent.features import Feature, FeatureGroup
 from solvent.features.profile import append_profile, cell_counts, reference_of
 from solvent.features.table import (
@@ -52,8 +53,17 @@ MODEL_COLUMNS = (
 
 
 def prediction_columns(project: Project, groups: Sequence[FeatureGroup]) -> list[Column]:
-    """The columns of a table of predictions: key, slices, prediction_time, prediction, and whose prediction it is."""
+    """The columns of a table of predictions: key, slices, prediction_time, prediction, and whose prediction it is.
+
+    Raises:
+        FeatureError: If a key or slice has the name of one of the latter.
+    """
     kept = {*project.predicted.key, *project.evaluation.slices, "prediction_time"}
+    own = [column.name for column in MODEL_COLUMNS]
+    if taken := [name for name in sorted(kept) if taken_by(name, own)]:
+        raise FeatureError(
+            f"column {taken[0]}: predictions have one of this name; land the key or slice by another one"
+        )
     return [*(one for one in columns_of(project, groups) if one.name in kept), *MODEL_COLUMNS]
 
 
