@@ -68,13 +68,17 @@ Thing = TypeVar("Thing")
 Result = TypeVar("Result")
 
 
-def session(environment: Environment) -> SparkSession:
+def session(environment: Environment, alike: bool = True) -> SparkSession:
     """The active session if there is one (Databricks, notebooks, spark-submit, tests), else a new one with the environment's settings.
+
+    Args:
+        environment: Where it runs.
+        alike: Calculate alike on every machine; if not, as this machine does, which is how models were made before that was told.
 
     Raises:
         ConfigurationError: If the environment's folder of jars is not there.
     """
-    spark = SparkSession.getActiveSession() or made(environment)
+    spark = SparkSession.getActiveSession() or made(environment, alike)
     for key, value in RESULT_SETTINGS.items():
         found = spark.conf.get(key, None)
         if found is None or found.lower() != value.lower():
@@ -88,7 +92,7 @@ def databricks_runtime() -> str | None:
     return os.environ.get("DATABRICKS_RUNTIME_VERSION")
 
 
-def made(environment: Environment) -> SparkSession:
+def made(environment: Environment, alike: bool = True) -> SparkSession:
     """A new session. On one machine it binds to loopback only; a server of Spark Connect has settings and jars of its own."""
     if databricks_runtime() is not None:
         # The platform has made one, with a Delta of its own, and refuses most settings.
@@ -101,7 +105,7 @@ def made(environment: Environment) -> SparkSession:
         return spark
     builder, master = SparkSession.builder.appName("solvent"), environment.spark.master
     # The Java of spark-submit runs already, so that it is given them with all its other options.
-    settings = {**DELTA, **(settings if SUBMITTED in os.environ else calculating_alike(settings))}
+    settings = {**DELTA, **(calculating_alike(settings) if alike and SUBMITTED not in os.environ else settings)}
     if master is not None:
         builder = builder.master(master)
     jars = [jar for folder in environment.spark.jars for jar in jars_in(Path(folder))]

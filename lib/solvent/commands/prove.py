@@ -43,7 +43,7 @@ def reproduce_command(
         sys.exit(reproduce_elsewhere(found, manifest, version, root, click.echo))
     say = Progress(click.echo)
     with say.during("reproduce", f"{version} is made again"):
-        spark = session(found)
+        spark = session(found, alike=manifest.calculation is not None)
         say.spark = spark
         report_reproduction(reproduce(spark, found, registry, version, root), version, say)
 
