@@ -76,16 +76,16 @@ java:
 $(VENV)/made:
 	$(if $(filter $(PYTHONS:%=%.%),$(PYTHON_SAYS)),@:,$(error Python 3.11, 3.12 or 3.13 is needed, but `$(PYTHON) --version` says: \
 		$(PYTHON_SAYS). Install one, or name it: make setup PYTHON=/path/to/python3.11))
-	$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv $(VENV)
 	@touch $@
 
 $(VENV)/locked: $(VENV)/made requirements.lock
 	@echo "Installing the packages of requirements.lock into $(VENV): a few minutes"
-	$(PIP) install --require-hashes -r requirements.lock
+	@$(PIP) install --require-hashes -r requirements.lock
 	@touch $@
 
 $(VENV)/installed: $(VENV)/locked setup.py pyproject.toml
-	$(PIP) install --no-deps --no-build-isolation -e .
+	@$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@
 
 .spark-%/installed: tests/spark/%/requirements.lock tests/spark/%/jars.sha256 | setup
