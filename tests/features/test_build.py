@@ -187,7 +187,7 @@ def pinned(run: Any, source: str, facts: DataFrame) -> Pin:
     run.warehouse.create(table, columns)
     run.warehouse.append(table, facts.coalesce(1), source)
     at = run.warehouse.brought(table, source)
-    return Pin(source, at.id, at.version, at.timestamp, 0, f"digest of {source}")
+    return Pin(source, at.id, at.version, at.timestamp, facts.count(), f"digest of {source}")
 
 
 def unsliced(run: Any) -> Any:
