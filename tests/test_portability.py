@@ -28,7 +28,15 @@ CLASSIC = {
 
 # Modules of libraries that their documentation names; what is in others, or begins with _, may change with any release.
 DOCUMENTED = {
-    *("pyspark", "pyspark.errors", "pyspark.sql", "pyspark.sql.functions", "pyspark.sql.types", "pyspark.sql.window"),
+    *(
+        "pyspark",
+        "pyspark.errors",
+        "pyspark.logger",
+        "pyspark.sql",
+        "pyspark.sql.functions",
+        "pyspark.sql.types",
+        "pyspark.sql.window",
+    ),
     *("pyspark.ml", "pyspark.ml.feature", "pyspark.ml.functions", "pyspark.ml.param", "py4j.protocol"),
     *("deltalake", "deltalake.exceptions", "pyarrow", "pyarrow.compute", "pyarrow.parquet"),
     *("mlflow", "mlflow.entities", "mlflow.entities.model_registry", "mlflow.exceptions", "mlflow.models"),

@@ -138,6 +138,7 @@ def comparison(kind: str) -> Comparison:
         evaluations.append(Evaluation(found, Curves()))
     return Comparison(
         names=("model version 1", "model version 2"),
+        rows="2024-02-01 to 2024-02-29",
         kind=kind,
         threshold=0.5,
         metrics=["auc"],

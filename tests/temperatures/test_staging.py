@@ -49,5 +49,5 @@ def test_the_job_stages_into_the_environments_landing_folder(tmp_path: Path) -> 
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "lib")}
     done = subprocess.run(command, cwd=environments, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert "2 files staged with 8790 rows" in done.stdout
+    assert "2 files staged with 8,790 rows" in done.stdout
     assert (tmp_path / "var/landing/temperatures/days/2012-01.csv").is_file()
