@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import reduce
 
 from pyspark.sql import Column, DataFrame
@@ -21,7 +21,7 @@ from solvent.config.model import ALWAYS_KNOWN
 from solvent.errors import FeatureError
 from solvent.features.build import build
 from solvent.features.group import FeatureGroup
-from solvent.features.truncation import EPOCH, MOST, differences, sampled_times
+from solvent.features.truncation import differences, first_of, sampled_times
 
 
 @dataclass(frozen=True)
@@ -91,21 +91,7 @@ def overreaches(
     """The features that differ between rows built from all facts, and from those within reach."""
     features = [feature.name for group in groups for feature in group.features]
     found = differences(with_all, within, [*key, "prediction_time"], features)
-    ordered = (
-        found.orderBy("prediction_time", *key, "feature")
-        .limit(MOST)
-        .withColumn("_micros", F.unix_micros("prediction_time"))
-    )
-    return [
-        Overreach(
-            EPOCH + timedelta(microseconds=row["_micros"]),
-            tuple(row[name] for name in key),
-            row["feature"],
-            row["with_all"],
-            row["without_later"],
-        )
-        for row in ordered.collect()
-    ]
+    return [Overreach(*one) for one in first_of(found, key)]
 
 
 def require_within_reach(found: Sequence[Overreach], groups: Sequence[FeatureGroup], key: Sequence[str]) -> None:

@@ -62,9 +62,16 @@ def truncation_proof(
     with_all = build(rows, groups, sources).where(F.unix_micros("prediction_time").isin(times))
     without = reduce(DataFrame.unionByName, [build_until(time, rows, groups, sources) for time in times])
     found = differences(with_all, without, [*key, "prediction_time"], features)
+    return [Leak(*one) for one in first_of(found, key)]
+
+
+def first_of(
+    found: DataFrame, key: Sequence[str]
+) -> list[tuple[datetime, tuple[object, ...], str, str | None, str | None]]:
+    """The first differences, at most 1000, in the order of time, key and feature: these three, and the feature's value either way."""
     ordered = found.orderBy("prediction_time", *key, "feature").limit(MOST)
     return [
-        Leak(
+        (
             EPOCH + timedelta(microseconds=row["_micros"]),
             tuple(row[name] for name in key),
             row["feature"],
