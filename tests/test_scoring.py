@@ -127,8 +127,8 @@ class KilledError(BaseException):
 
 
 def fresh(shop: Any, day: int) -> tuple[datetime, datetime]:
-    """The days [day, day + 2) of July, with orders."""
-    since = datetime(2024, 7, day, tzinfo=UTC)
+    """The days [day, day + 2) of October, with orders; other files give the same shop a June, July and August."""
+    since = datetime(2024, 10, day, tzinfo=UTC)
     shop.land_orders(since.date(), (since + timedelta(days=2)).date())
     shop.run().ingest()
     return since, since + timedelta(days=2)
@@ -216,7 +216,7 @@ for line in sys.stdin:
 
 @pytest.mark.long
 def test_two_processes_that_score_overlapping_days_twenty_times_score_each_row_once(served: Any) -> None:
-    first, rounds = datetime(2024, 8, 1, tzinfo=UTC), 20
+    first, rounds = datetime(2025, 1, 1, tzinfo=UTC), 20
     served.land_orders(first.date(), (first + timedelta(days=3 * rounds)).date())
     served.run().ingest()
     environ = {**served.environ, "PYTHONPATH": f"{served.environ['PYTHONPATH']}{os.pathsep}{served.root / 'lib'}"}
