@@ -1,5 +1,7 @@
 """Puts a set of jars into a folder of its own: exactly those whose SHA-256 the set's list names, or none.
 
+All are fetched but the suite's log store, which the Scala compiler among Spark's jars makes of FolderLogStore.scala, alike on any Java.
+
 The sets are what Delta needs beyond pyspark's jars, what tables on S3 need beyond these, and what Delta needs on other versions
 of Spark. Spark's own Ivy resolves them, in a JVM whose home and caches are in a temporary folder, because a half-filled local
 Maven repository makes Ivy fail. DEFAULT_ARTIFACT_REPOSITORY names a mirror, as for any Spark. With --from, the jars are copied
@@ -15,6 +17,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import zipfile
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -39,6 +43,8 @@ class JarSet:
 
 # Amazon's SDK as one jar is 600 MB; Hadoop's S3A loads these of its modules, in the version nearest to the one it was built with.
 SDK = ("s3", "s3-transfer-manager", "sts", "apache-client")
+# The suite's own, and of what it is compiled.
+STORE, SOURCE = "solvent-folder-log-store.jar", Path(__file__).with_name("FolderLogStore.scala")
 SETS = {
     "delta": JarSet("jars.sha256", ".jars", ("io.delta:delta-spark_4.2_2.13:4.4.0",)),
     "s3": JarSet(
@@ -91,21 +97,50 @@ def resolve(wanted: JarSet, home: Path) -> Path:
     return home / "ivy" / "jars"
 
 
-def copy_pinned(resolved: Path, pins: dict[str, str], into: Path, checksums: Path) -> None:
-    """Copies each pinned jar, found with or without its group before its name.
+def copy_jars(resolved: Path, names: Iterable[str], into: Path) -> None:
+    """Copies jars that are found with or without their group before their names."""
+    for name in names:
+        for jar in (*resolved.glob(f"*_{name}"), *resolved.glob(name)):
+            shutil.copyfile(jar, into / name)
+
+
+def compile_store(folder: Path, scratch: Path) -> None:
+    """Compiles the suite's log store with Delta's jars of a folder into a jar beside them, which is the same each time.
+
+    Raises:
+        JarError: If it does not compile.
+    """
+    classes, path = scratch / "classes", f"{files('pyspark') / 'jars'}/*:{folder}/*"
+    classes.mkdir()
+    java = str(Path(os.environ["JAVA_HOME"], "bin", "java")) if os.environ.get("JAVA_HOME") else "java"
+    # Of all Javas, only what the oldest one has is seen.
+    options = ["-usejavacp", "-classpath", path, "-release", "17", "-encoding", "utf8", "-d", str(classes)]
+    command = [java, "-cp", path, "scala.tools.nsc.Main", *options, str(SOURCE)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise JarError(f"{SOURCE.name} does not compile: {next(iter((done.stdout + done.stderr).splitlines()), '')}")
+    with zipfile.ZipFile(folder / STORE, "w") as jar:
+        for made in sorted(classes.rglob("*.class")):
+            # An entry that is made of its name alone is of 1980.
+            jar.writestr(zipfile.ZipInfo(made.relative_to(classes).as_posix()), made.read_bytes())
+
+
+def check_pinned(folder: Path, pins: Mapping[str, str], checksums: Path) -> None:
+    """Compares the jars of a folder with a list.
 
     Raises:
         JarError: If a jar is missing or has another SHA-256 than is pinned.
     """
-    for name in pins:
-        for jar in (*resolved.glob(f"*_{name}"), *resolved.glob(name)):
-            shutil.copyfile(jar, into / name)
-    found = digests(into)
+    found = digests(folder)
     for name, pin in pins.items():
         if found.get(name) != pin:
+            advice = (
+                f"pin what {SOURCE.name} makes"
+                if name == STORE
+                else "fetch it again, and do not trust it if it differs again"
+            )
             raise JarError(
-                f"{name}: its SHA-256 is {found.get(name, 'missing, as the jar is')}, but {pin} is pinned in {checksums.name}; "
-                "fetch it again, and do not trust it if it differs again"
+                f"{name}: its SHA-256 is {found.get(name, 'missing, as the jar is')}, but {pin} is pinned in {checksums.name}; {advice}"
             )
 
 
@@ -121,17 +156,23 @@ def main() -> int:
     checksums = arguments.checksums or Path(wanted.checksums)
     pins = {name: pin for pin, name in (line.split() for line in checksums.read_text().splitlines())}
     folder = (arguments.into or Path(wanted.folder)).resolve()
-    if digests(folder) == pins:
+    found, fetched = digests(folder), pins.keys() - {STORE}
+    if found == pins:
         return 0
-    shutil.rmtree(folder, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix=".jars-", dir=folder.parent) as temporary:
-        whole = Path(temporary) / "whole"
+        scratch, whole = Path(temporary), Path(temporary) / "whole"
         whole.mkdir()
         try:
-            copy_pinned(arguments.source or resolve(wanted, Path(temporary)), pins, whole, checksums)
+            there = all(found.get(name) == pins[name] for name in fetched)
+            copy_jars(arguments.source or (folder if there else resolve(wanted, scratch)), fetched, whole)
+            if STORE in pins:
+                compile_store(whole, scratch)
+            check_pinned(whole, pins, checksums)
         except JarError as error:
             print(f"fetch_jars: {error}", file=sys.stderr)
             return 1
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
         whole.rename(folder)
     return 0
 

@@ -28,10 +28,12 @@ log = logging.getLogger(__name__)
 DELTA = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
-    # Delta's default for folders looks for a version, writes a file, and renames that to the version, so that of two drivers that do so at
-    # once one overwrites the other's commit. This one looks again right before it renames; see solvent.tables.folder.alone.
-    "spark.delta.logStore.file.impl": "io.delta.storage.HDFSLogStore",
 }
+# Delta's default for folders looks for a version, writes a file, and renames that to the version, so that of two drivers that do so at once
+# one overwrites the other's commit. Of Delta's other stores this one looks again right before it renames; the suite's own makes a version
+# in one step (tools/FolderLogStore.scala), and is in a jar beside Delta's, where set-up has put them.
+LOG_STORE, DELTAS_STORE = "spark.delta.logStore.file.impl", "io.delta.storage.HDFSLogStore"
+OWN_STORE, STORE_JAR = "solvent.FolderLogStore", "solvent-folder-log-store.jar"
 # What a Spark action raises: the first when it was planned or runs over Spark Connect, the second when one of its tasks fails.
 SPARK_ERRORS = (PySparkException, Py4JJavaError)
 # What serverless compute of Databricks says to persist (https://github.com/capitalone/datacompy/issues/407).
@@ -104,11 +106,12 @@ def made(environment: Environment, alike: bool = True) -> SparkSession:
         atexit.register(spark.stop)
         return spark
     builder, master = SparkSession.builder.appName("solvent"), environment.spark.master
+    jars = [jar for folder in environment.spark.jars for jar in jars_in(Path(folder))]
     # The Java of spark-submit runs already, so that it is given them with all its other options.
-    settings = {**DELTA, **(calculating_alike(settings) if alike and SUBMITTED not in os.environ else settings)}
+    settings = calculating_alike(settings) if alike and SUBMITTED not in os.environ else settings
+    settings = {**DELTA, **keeping_commits(jars), **settings}
     if master is not None:
         builder = builder.master(master)
-    jars = [jar for folder in environment.spark.jars for jar in jars_in(Path(folder))]
     if master is not None and master.startswith("local"):
         os.environ.setdefault("SPARK_LOCAL_HOSTNAME", "localhost")
         # Python workers must be the interpreter that runs this.
@@ -140,6 +143,12 @@ def started(builder: SparkSession.Builder, environment: str) -> SparkSession:
                 f"environment {environment}: Spark does not start: {why}; `solvent --verbose` shows all that Java says"
             ) from error
         return spark
+
+
+def keeping_commits(jars: Sequence[str]) -> dict[str, str]:
+    """The setting that says what writes the logs of tables in folders: the suite's own store where its jar is among those given."""
+    own = any(Path(jar).name == STORE_JAR for jar in jars)
+    return {LOG_STORE: OWN_STORE if own else DELTAS_STORE}
 
 
 def calculating_alike(settings: Mapping[str, object]) -> dict[str, object]:

@@ -33,7 +33,7 @@ from flights.staging import stage
 from solvent.config.environment import load_environment
 from solvent.identity import Manifest
 from solvent.registry import Registry
-from solvent.session import ARITHMETIC, DELTA, EXECUTOR_OPTIONS, JAVA_OPTIONS, jars_in
+from solvent.session import ARITHMETIC, DELTA, EXECUTOR_OPTIONS, JAVA_OPTIONS, jars_in, keeping_commits
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SPARK = Path(pyspark.__file__).parent
@@ -136,6 +136,7 @@ def connect_server(folder: Path, port: int) -> Iterator[str]:
     log = folder / "connect.log"
     settings = {
         **DELTA,
+        **keeping_commits(jars_in(ROOT / ".jars")),
         JAVA_OPTIONS: ARITHMETIC,
         EXECUTOR_OPTIONS: ARITHMETIC,
         "spark.driver.host": "127.0.0.1",

@@ -57,8 +57,8 @@ def make_in(folder: Path, schema: StructType, properties: Mapping[str, str]) -> 
 def alone(folder: Path) -> Iterator[None]:
     """Waits until no other writer of the suite writes to the table of a folder, and keeps others out meanwhile.
 
-    None of Delta's stores for folders makes a version in one step that fails where it is there: each looks, and then renames to it, which
-    replaces what another process has put there in between. The system frees the lock when its holder ends, however it ends.
+    A session that the suite has not made, or that has only Delta's jars, writes by one of Delta's stores, none of which makes a version
+    in one step that fails where it is there. The system frees the lock when its holder ends, however it ends.
 
     Raises:
         TableError: If the file system of the folder takes no locks.
