@@ -199,7 +199,7 @@ def test_no_row_two_rows_and_too_small_a_background_are_refused(
     for wrong in (row.limit(0), row.union(row)):
         with pytest.raises(EvaluationError, match="rows are to be explained; give one"):
             explain(trees, "binary", wrong, background, ALONE, seed=1)
-    with pytest.raises(EvaluationError, match="the background has 1 rows"):
+    with pytest.raises(EvaluationError, match="the background has 1 row; at least 2"):
         explain(trees, "binary", row, background.limit(1), ALONE, seed=1)
 
 

@@ -28,6 +28,7 @@ def windows(holdout: str, maturity: str = "0 days") -> dict[str, str]:
     return {"train": "180 days", "holdout": holdout, "maturity": maturity}
 
 
+SEARCHED = {**FLIGHTS["baseline"], "search": {"params": {"regParam": [0.1, 0.2]}, "folds": 4}}
 WITH_CONFIDENCE = {"metric": "auc", "better_than": "baseline", "confidence": 0.9}
 CASES = [
     ({"windows": windows("28 days"), "monitoring": {"window": "week"}}, "monitor", "has 4 whole weeks at most, and 21"),
@@ -36,6 +37,23 @@ CASES = [
     ({"monitoring": {"tolerances": {"auc": -0.1}}}, "monitor", "below 0"),
     ({"windows": windows("9 days"), "gates": [WITH_CONFIDENCE]}, "release", "has 9 days, and an interval is of 10"),
     ({"gates": [{"metric": "auc", "at_least": 72}]}, "release", "auc is never above 1"),
+    ({"gates": [{"metric": "brier", "at_most": -0.1}]}, "release", "brier is never below 0"),
+    (
+        {
+            "gates": [
+                {"metric": "log_loss", "better_than": "baseline", "by": -0.0},
+                {"metric": "recall", "better_than": "champion", "by": 1.5},
+            ]
+        },
+        "release",
+        "gates.1: recall is never above 1",
+    ),
+    ({"windows": windows("28 days", "2 days"), "deploy": {"canary": {"days": 31}}}, "deploy", "more than 30 days old"),
+    (
+        {"windows": windows("28 days", "60 days"), "baseline": SEARCHED},
+        "train",
+        "every 36 days, and labels mature after 60 days",
+    ),
     ({"deploy": {"probation": {"days": 7, "risk": 0.001}}}, "observe", "no champion is ever taken back; write 14 days"),
     ({"retrain": {"every": "0 days"}}, "retrain", "each run trains a challenger"),
 ]
@@ -54,6 +72,9 @@ def test_what_can_never_be_is_said_to_the_job_it_concerns(sections: dict[str, An
         {"windows": windows("31 days", "2 days"), "gates": [WITH_CONFIDENCE]},
         {"deploy": {"probation": {"days": 7, "risk": 0.05}}},
         {"gates": [{"metric": "auc", "at_least": 0.72}]},
+        {"gates": [{"metric": "log_loss", "at_most": 3}]},
+        {"windows": windows("28 days", "2 days"), "deploy": {"canary": {"days": 30}}},
+        {"windows": windows("28 days", "35 days"), "baseline": SEARCHED},
     ],
 )
 def test_what_can_be_kept_is_not_doubted(sections: dict[str, Any]) -> None:

@@ -42,7 +42,7 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Runs a subcommand; whatever goes wrong ends with a line and an exit code."""
-        with ended_plainly(lambda: f"solvent {ctx.invoked_subcommand}", ctx.params["verbose"]):
+        with ended_plainly(lambda: " ".join(filter(None, ["solvent", ctx.invoked_subcommand])), ctx.params["verbose"]):
             return super().invoke(ctx)
 
 

@@ -32,6 +32,7 @@ from pyspark.ml import Transformer
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import IntegerType, StructField, StructType
 
+from solvent.config.base import counted
 from solvent.errors import EvaluationError
 from solvent.tables.digest import SALTS, row_hash
 from solvent.training import predict
@@ -108,9 +109,13 @@ def explain(
     features = require_parted(row.columns, players)
     found, others = (tuple(map(tuple, frame.select(*features).collect())) for frame in (row, background))
     if len(found) != 1:
-        raise EvaluationError(f"{len(found)} rows are to be explained; give one")
+        raise EvaluationError(
+            f"{counted(len(found), 'row')} {'is' if len(found) == 1 else 'are'} to be explained; give one"
+        )
     if len(others) < FEWEST:
-        raise EvaluationError(f"the background has {len(others)} rows; at least {FEWEST} are needed to know an error")
+        raise EvaluationError(
+            f"the background has {counted(len(others), 'row')}; at least {FEWEST} are needed to know an error"
+        )
     player_of = [number for number, of in enumerate(players.values()) for _ in of]
     ranks = walks(len(others), len(players), seed)
     asked = [

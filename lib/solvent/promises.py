@@ -6,29 +6,44 @@ import math
 from collections.abc import Iterator
 from datetime import timedelta
 
-from solvent.config.base import duration_text
+from solvent.config.base import counted, duration_text
 from solvent.config.model import LEAST_REFERENCE, Project
 from solvent.evaluation.paired import FEWEST_DAYS
 
 DAY = timedelta(days=1)
 # The logarithm of the most that a day can say in a probation; see solvent.deployment.probation.
 MOST_A_DAY = 0.5
-# Metrics that have no value above one.
-SHARES = frozenset({"accuracy", "auc", "average_precision", "f1", "precision", "recall"})
+# The least and the greatest value of a metric; of any other neither is known.
+SHARE, NOT_NEGATIVE = (0.0, 1.0), (0.0, math.inf)
+RANGES = {
+    **dict.fromkeys(("accuracy", "auc", "average_precision", "f1", "precision", "recall", "positive_rate"), SHARE),
+    **dict.fromkeys(("brier", "calibration_error"), SHARE),
+    **dict.fromkeys(("log_loss", "rmse", "mae"), NOT_NEGATIVE),
+    "prediction_bias": (-1.0, 1.0),
+    "r2": (-math.inf, 1.0),
+}
 
 
 def broken_promises(project: Project) -> Iterator[tuple[str, str]]:
     """The job and a line for each promise that cannot be kept, or only on some dates: its key, what is found, what would do."""
     yield from (("monitor", line) for line in unjudged(project))
     yield from (("release", line) for line in unpassable(project))
+    yield from (("train", line) for line in unlearned(project))
+    known = (project.windows.holdout + project.windows.maturity) / DAY
+    if project.deploy.canary.days > known:
+        yield (
+            "deploy",
+            f"deploy.canary.days: {counted(project.deploy.canary.days, 'day')}, but the challenger has learned from rows more than "
+            f"{counted(known, 'day')} old, so that it is tried on those since; write so many at most",
+        )
     probation = project.deploy.probation
     needed = math.ceil(math.log(1 / probation.risk) / MOST_A_DAY)
     if probation.days < needed:
         yield (
             "observe",
             (
-                f"deploy.probation.days: {probation.days} days say too little for a risk of {probation.risk:g}: no champion is ever taken "
-                f"back; write {needed} days at least"
+                f"deploy.probation.days: {counted(probation.days, 'day')} say too little for a risk of {probation.risk:g}: no champion "
+                f"is ever taken back; write {counted(needed, 'day')} at least"
             ),
         )
     if project.retrain.every is not None and not project.retrain.every:
@@ -65,8 +80,25 @@ def unpassable(project: Project) -> Iterator[str]:
     for number, gate in enumerate(project.gates):
         if gate.confidence is not None and days < FEWEST_DAYS:
             yield (
-                f"gates.{number}.confidence: a holdout of {duration_text(holdout)} has {days} days, and an interval is of {FEWEST_DAYS} at "
-                "least, so that no model passes; make windows.holdout longer"
+                f"gates.{number}.confidence: a holdout of {duration_text(holdout)} has {counted(days, 'day')}, and an interval is of "
+                f"{FEWEST_DAYS} at least, so that no model passes; make windows.holdout longer"
             )
-        if gate.metric in SHARES and max(gate.at_least or 0, gate.by if gate.better_than else 0) > 1:
-            yield f"gates.{number}: {gate.metric} is never above 1, so that no model passes"
+        least, most = RANGES.get(gate.metric, (-math.inf, math.inf))
+        if (gate.at_least is not None and gate.at_least > most) or (gate.better_than and gate.by > most - least):
+            yield f"gates.{number}: {gate.metric} is never above {most:g}, so that no model passes"
+        elif gate.at_most is not None and gate.at_most < least:
+            yield f"gates.{number}: {gate.metric} is never below {least:g}, so that no model passes"
+
+
+def unlearned(project: Project) -> Iterator[str]:
+    """Searches whose first fold has nothing to learn from."""
+    for key, estimator in (("model", project.model), ("baseline", project.baseline)):
+        if estimator.search is None:
+            continue
+        span = project.windows.train / (estimator.search.folds + 1)
+        if span <= project.windows.maturity:
+            yield (
+                f"{key}.search.folds: {estimator.search.folds} folds cut the training window every {duration_text(span)}, and labels "
+                f"mature after {duration_text(project.windows.maturity)} (windows.maturity), so that none is known at the first cut; "
+                "take fewer folds or a longer windows.train"
+            )

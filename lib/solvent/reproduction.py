@@ -11,7 +11,7 @@ from typing import Any
 from pyspark.sql import SparkSession
 
 from solvent.analysis import require_analysed
-from solvent.config.base import digest_of, validated
+from solvent.config.base import counted, digest_of, validated
 from solvent.config.environment import Environment
 from solvent.config.model import Project
 from solvent.errors import IntegrityError, SolventError
@@ -181,7 +181,7 @@ def input_findings(warehouse: Warehouse, project: Project, pins: tuple[Pin, ...]
     """Reads all of every pinned version."""
     for pin in pins:
         part, source = f"input {pin.source}", project.sources[pin.source]
-        where = f"version {pin.version} of {pin.rows} rows"
+        where = f"version {pin.version} of {counted(pin.rows, 'row')}"
         try:
             read_source(warehouse, source, pin)
             found = verified_content(warehouse, source, pin)

@@ -216,12 +216,12 @@ def test_equal_labels_have_no_r2(spark: SparkSession) -> None:
 @pytest.mark.parametrize(
     ("kind", "row", "says"),
     [
-        ("binary", (1, 2.0, 0.5), "1 rows have a label that is not 0 or 1"),
-        ("binary", (1, None, 0.5), "1 rows have a label that is not 0 or 1"),
-        ("binary", (1, 1.0, 1.5), "1 rows have a prediction that is not a probability"),
-        ("binary", (1, 1.0, math.nan), "1 rows have a prediction that is not a probability"),
-        ("regression", (1, math.inf, 0.5), "1 rows have a label that is not a finite number"),
-        ("regression", (1, 1.0, math.nan), "1 rows have a prediction that is not a finite number"),
+        ("binary", (1, 2.0, 0.5), "1 row has a label that is not 0 or 1"),
+        ("binary", (1, None, 0.5), "1 row has a label that is not 0 or 1"),
+        ("binary", (1, 1.0, 1.5), "1 row has a prediction that is not a probability"),
+        ("binary", (1, 1.0, math.nan), "1 row has a prediction that is not a probability"),
+        ("regression", (1, math.inf, 0.5), "1 row has a label that is not a finite number"),
+        ("regression", (1, 1.0, math.nan), "1 row has a prediction that is not a finite number"),
     ],
 )
 def test_what_cannot_be_measured_is_refused(spark: SparkSession, kind: str, row: tuple, says: str) -> None:

@@ -237,5 +237,5 @@ def test_who_looks_late_compares_no_more_days_than_were_seen_or_are_as_many_as_b
 
 def test_too_few_days_are_refused() -> None:
     rows = nothing(world(3, 1))
-    with pytest.raises(EvaluationError, match="1 days with labels are known before 2024-03-16 and 3 since"):
+    with pytest.raises(EvaluationError, match="1 day with labels known before 2024-03-16 and 3 since"):
         analysed(rows[rows["window"] >= CHANGE - timedelta(days=1)].reset_index(drop=True))

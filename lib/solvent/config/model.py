@@ -296,7 +296,7 @@ class Retrain(Frozen):
 
 
 class Canary(Frozen):
-    """How a challenger is tried beside the champion before it replaces it, on rows that neither was evaluated on.
+    """How a challenger is tried beside the champion before it replaces it, on rows that neither has learned from.
 
     Attributes:
         days: The latest days of prediction times that both score.

@@ -7,6 +7,7 @@ from typing import Any
 
 from pyspark.sql import DataFrame
 
+from solvent.config.base import counted
 from solvent.config.model import Measures
 from solvent.errors import EvaluationError
 from solvent.evaluation import binary, regression
@@ -61,9 +62,13 @@ def valid_cells(scored: DataFrame, kind: Kind, measures: Measures, key: Sequence
     labels, scores = (sum(row[name] for row in of_all(cells)) for name in ("invalid_labels", "invalid_scores"))
     label, score = ("0 or 1", "a probability") if kind == "binary" else ("a finite number", "a finite number")
     if labels:
-        raise EvaluationError(f"{labels} rows have a label that is not {label}; leave rows without a label out")
+        raise EvaluationError(
+            f"{counted(labels, 'row')} {'has' if labels == 1 else 'have'} a label that is not {label}; leave rows without a label out"
+        )
     if scores:
-        raise EvaluationError(f"{scores} rows have a prediction that is not {score}")
+        raise EvaluationError(
+            f"{counted(scores, 'row')} {'has' if scores == 1 else 'have'} a prediction that is not {score}"
+        )
     return cells
 
 

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from pyspark.sql import DataFrame
 
-from solvent.config.base import digest_of
+from solvent.config.base import counted, digest_of
 from solvent.errors import EvaluationError
 from solvent.evaluation import regression, tallies
 from solvent.evaluation.clustered import Floats, Placements, bootstrap_t, obuchowski_t
@@ -189,7 +189,7 @@ def lead(
         lead_in_auc(mine, rival, confidence) if metric == "auc" else drawn(metric, mine, rival, confidence)
     )
     if value is not None and days < FEWEST_DAYS:
-        interval = undefined(f"{days} days are too few; {FEWEST_DAYS} are needed")
+        interval = undefined(f"{counted(days, 'day')} {'is' if days == 1 else 'are'} too few; {FEWEST_DAYS} are needed")
     return Lead(value, interval.low, interval.high, days, n, interval.method)
 
 

@@ -16,7 +16,7 @@ from pyspark.sql import Column as Condition
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from solvent.config.base import digest_of
+from solvent.config.base import counted, digest_of
 from solvent.config.expressions import Column, columns_used, require_name, taken_by
 from solvent.config.model import ALWAYS_KNOWN, TIMES, Intervals, Project
 from solvent.errors import FeatureError
@@ -345,8 +345,8 @@ def build_features(
         content = content_of(written, names)
         if content.rows != wanted:
             raise FeatureError(
-                f"the feature groups gave {content.rows:,} rows for {wanted:,} to predict: one of them drops or repeats rows; join with "
-                '"left", to facts that have each key once'
+                f"the feature groups gave {counted(content.rows, 'row')} for {wanted:,} to predict: one of them drops or repeats rows; "
+                'join with "left", to facts that have each key once'
             )
         require_reach(project, groups, facts, written)
     made = FeatureBuild(name, table, at.id, at.version, content.rows, content.digest(declarations(written, names)))

@@ -36,6 +36,7 @@ from datetime import date
 import numpy as np
 from scipy.special import expit, logit
 
+from solvent.config.base import counted
 from solvent.errors import EvaluationError
 from solvent.evaluation import MISSING
 from solvent.evaluation.metrics import Kind
@@ -114,8 +115,8 @@ def analyse(
     first = first_since(days, change)
     if first < 2 or first == len(days):
         raise EvaluationError(
-            f"{first} days with labels are known before {change} and {len(days) - first} since; an investigation compares at least two "
-            "with at least one"
+            f"{counted(first, 'day')} with labels known before {change} and {len(days) - first} since; an investigation compares at "
+            "least two with at least one"
         )
     predicted = next(one for one in splits if one.name == PREDICTION and one.kind == FEATURE)
     quantity = quantity_moved(predicted, first)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from solvent.config.base import counted
 from solvent.explanation import Contribution, Explanation, Floats
 from solvent.plots.style import BLUE, GREY, ORANGE, SOFT, TEXT, Picture, bars_only, percent, picture, styled
 
@@ -37,7 +38,8 @@ def contributions(explanation: Explanation, kind: str, values: pd.DataFrame | No
     unit = "probability" if kind == "binary" else "prediction"
     made = picture(
         f"From the mean score {said(explanation.mean, kind)} to this row's {said(explanation.score, kind)}",
-        f"Shapley values, in units of {unit}, against {explanation.rows} rows of the holdout; whiskers: 95 % sampling error of a bar. "
+        f"Shapley values, in units of {unit}, against {counted(explanation.rows, 'row')} of the holdout; whiskers: 95 % sampling error "
+        "of a bar. "
         "They tell what the model does, not what would change the outcome.",
         1.5 + 0.3 * len(names),
     )

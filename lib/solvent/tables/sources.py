@@ -9,6 +9,7 @@ from typing import Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from solvent.config.base import counted
 from solvent.config.expressions import Column
 from solvent.config.model import Project, Source
 from solvent.errors import IntegrityError, TableError
@@ -106,8 +107,8 @@ def read_source(warehouse: Warehouse, source: Source, pinned: Pin) -> DataFrame:
     rows = warehouse.rows_at(table, pinned.version)
     if rows is not None and rows != pinned.rows:
         raise IntegrityError(
-            f"{warehouse.location(table)}: version {pinned.version} had {pinned.rows} rows when it was pinned, and has {rows}: the table "
-            "or its log was changed past Solvent; restore it"
+            f"{warehouse.location(table)}: version {pinned.version} had {counted(pinned.rows, 'row')} when it was pinned, and has "
+            f"{rows:,}: the table or its log was changed past Solvent; restore it"
         )
     return with_times(warehouse.read(table, pinned.version).select(*(column.name for column in source.columns)), source)
 

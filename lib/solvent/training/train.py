@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from pyspark.ml import PipelineModel
 
-from solvent.config.base import digest_of
+from solvent.config.base import counted, digest_of
 from solvent.config.estimator import Estimator
 from solvent.config.expressions import Column
 from solvent.errors import EvaluationError, IntegrityError
@@ -123,7 +123,7 @@ def remarks(training: Training, counts: Counts) -> Iterator[str]:
     if training.section == "baseline":
         return
     for name, rows in counts.not_numbers.items():
-        yield f"feature {name} is NaN in {rows:,} rows, which count as missing: look at its function"
+        yield f"feature {name} is NaN in {counted(rows, 'row')}, which count as missing: look at its function"
     by_label: Mapping[float | None, int] = {None: counts.train}
     if training.estimator.kind == "binary":
         by_label = {0.0: counts.train - counts.train_positives, 1.0: counts.train_positives}

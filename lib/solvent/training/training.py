@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from solvent.config.base import digest_of, midnight
+from solvent.config.base import counted, digest_of, midnight
 from solvent.config.estimator import Estimator
 from solvent.config.model import Intervals, Project
 from solvent.errors import EvaluationError, TrainingError
@@ -259,12 +259,12 @@ def require_labels(training: Training, there: int, wrong: int, least: float, mos
         what = f"{estimator.name} tells 0 from 1; make prediction.label.value a condition, or choose a regressor"
     else:
         what = "a number is wanted; look at prediction.label.value, which may be null where there is none"
-    raise TrainingError(f"label {name}: is {found} in {wrong:,} of {there:,} rows with a label: {what}")
+    raise TrainingError(f"label {name}: is {found} in {wrong:,} of {counted(there, 'row')} with a label: {what}")
 
 
 def require_finite(infinite: Mapping[str, int]) -> None:
     """Refuses features that are infinite anywhere: sums over them say nothing."""
-    found = [f"{name} in {rows:,} rows" for name, rows in infinite.items() if rows]
+    found = [f"{name} in {counted(rows, 'row')}" for name, rows in infinite.items() if rows]
     if found:
         raise TrainingError(
             f"feature {', '.join(found)}: is infinite; look at its function for a logarithm or a division, and make it null there"
@@ -292,6 +292,6 @@ def require_classes(training: Training, counts: Counts) -> None:
         if training.estimator.kind == "binary" and positives in (0, rows):
             only = 1 if positives else 0
             raise error(
-                f"{where} has {rows} labels, all of them {only}: with one class there is nothing to tell apart; look at "
+                f"{where} has {counted(rows, 'label')}, all of them {only}: with one class there is nothing to tell apart; look at "
                 "prediction.label in model.yml, or choose another --as-of"
             )
