@@ -113,8 +113,17 @@ def compile_store(folder: Path, scratch: Path) -> None:
     classes, path = scratch / "classes", f"{files('pyspark') / 'jars'}/*:{folder}/*"
     classes.mkdir()
     java = str(Path(os.environ["JAVA_HOME"], "bin", "java")) if os.environ.get("JAVA_HOME") else "java"
-    # Of all Javas, only what the oldest one has is seen.
-    options = ["-usejavacp", "-classpath", path, "-release", "17", "-encoding", "utf8", "-d", str(classes)]
+    # Classes that the oldest Java reads too; -release would need the symbols of other Javas, which a runtime has not.
+    options = [
+        "-usejavacp",
+        "-classpath",
+        path,
+        "-Xunchecked-java-output-version:17",
+        "-encoding",
+        "utf8",
+        "-d",
+        str(classes),
+    ]
     command = [java, "-cp", path, "scala.tools.nsc.Main", *options, str(SOURCE)]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
