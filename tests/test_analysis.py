@@ -57,6 +57,9 @@ WRONG = [
     (f"{ORDERS}.derive.cents", "substring(customer)", "substring"),
     (f"{ORDERS}.derive.cents", "cast(placed AS INTERVAL)", "cents"),
     (f"{ORDERS}.derive.cents", "amount + map('a', 1)", "[DATATYPE_MISMATCH"),
+    (f"{ORDERS}.event_time", "CAST(customer AS TIMESTAMP)", "takes customer for a timestamp by Spark's own reading"),
+    (f"{ORDERS}.expect.amount_is_positive", "placed > customer", "takes customer for a timestamp"),
+    ("prediction.time", "placed + (placed - customer)", "takes customer for a timestamp"),
     (f"{ORDERS}.derive.halves", "element_at(cents, 1)", "[DATATYPE_MISMATCH"),
     (f"{ORDERS}.derive.halves", "transform(cents, x -> x)", "[DATATYPE_MISMATCH"),
     ("prediction.time", "customer", "customer is string, and not a time"),
@@ -158,3 +161,10 @@ def test_a_key_or_slice_that_a_prediction_has_too_is_refused_by_name(name: str) 
     model = yaml.safe_load(yaml.safe_dump(MODEL).replace("customer", name))
     with pytest.raises(FeatureError, match=name):
         prediction_columns(Project.model_validate(model), [adding("a")])
+
+
+def test_a_model_of_before_is_made_again_with_the_expressions_it_was_made_with(spark: SparkSession) -> None:
+    project = Project.model_validate(edited(f"{ORDERS}.derive.cents", "hour(CAST(customer AS TIMESTAMP))"))
+    with pytest.raises(ConfigurationError, match=r"derive.cents: .*write a format"):
+        require_analysed(spark, project, Path("conf/shop/model.yml"))
+    require_analysed(spark, project, Path("manifest of shop 1"), earlier=True)

@@ -9,6 +9,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import BooleanType, DataType, DateType, TimestampNTZType, TimestampType
 
+from solvent.coercion import require_no_text_for_a_time
 from solvent.config.model import Project, Source
 from solvent.errors import ConfigurationError
 from solvent.failure import cause
@@ -18,18 +19,19 @@ MOMENTS = (DateType, TimestampType, TimestampNTZType)
 RIGHT: set[str] = set()
 
 
-def require_analysed(spark: SparkSession, project: Project, path: Path) -> None:
-    """Refuses expressions that Spark does not understand, or that do not give what they are for.
+def require_analysed(spark: SparkSession, project: Project, path: Path, earlier: bool = False) -> None:
+    """Refuses expressions that Spark does not understand, that do not give what they are for, or that take a text for a time as it likes.
 
     Args:
         spark: A session.
         project: Declares sources, rows and label.
         path: Its model.yml, which is named.
+        earlier: Whether a model was made of it before, which is to be made again as it was: it may take texts for times.
 
     Raises:
         ConfigurationError: Naming file, key, expression, and Spark's reason.
     """
-    digest = project.digest("sources", "prediction")
+    digest = f"{project.digest('sources', 'prediction')} {earlier}"
     if digest in RIGHT:
         return
     for name, source in project.sources.items():
@@ -37,10 +39,25 @@ def require_analysed(spark: SparkSession, project: Project, path: Path) -> None:
             facts = analysed_source(spark, source)
             if name == project.prediction.source:
                 require_prediction(facts, project)
+            if not earlier:
+                require_no_text_for_a_time(facts, expressions_of(project, name))
         except ValueError as error:
             key = "" if str(error).startswith("prediction.") else f"sources.{name}."
             raise ConfigurationError(f"{path}: {key}{error}") from None
     RIGHT.add(digest)
+
+
+def expressions_of(project: Project, name: str) -> dict[str, str]:
+    """All expressions over a source, by their keys."""
+    source, prediction = project.sources[name], project.prediction
+    found = {f"expect.{key}": one for key, one in source.expect.items()}
+    found |= {f"derive.{key}": one for key, one in source.derive.items()}
+    found |= {"event_time": source.event_time, "available_time": source.available_time}
+    if name == prediction.source:
+        label = prediction.label
+        found |= {"prediction.time": prediction.time, "prediction.label.value": label.value}
+        found["prediction.label.available_time"] = label.available_time
+    return found
 
 
 def analysed_source(spark: SparkSession, source: Source) -> DataFrame:

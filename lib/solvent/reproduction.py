@@ -87,7 +87,7 @@ def reproduce(
     manifest = manifest_in_both(warehouse, registry, version)
     # Its expressions are held to what those of a file are.
     project = validated(Project, manifest["configuration"]["resolved"], Path(f"manifest of {version}"))
-    require_analysed(spark, project, Path(f"manifest of {version}"))
+    require_analysed(spark, project, Path(f"manifest of {version}"), earlier=True)
     yield compared("code", manifest["code"], present_code(manifest))
     here = environment_facts(java_of(spark), root)
     yield environment_finding(manifest["environment"], here)
