@@ -137,6 +137,30 @@ def test_an_interrupt_is_no_error() -> None:
     assert said(ending(raising(KeyboardInterrupt())), 130) == "stopped"
 
 
+def test_what_fails_while_an_interrupt_is_tidied_up_after_is_no_error() -> None:
+    def step() -> None:
+        try:
+            raise KeyboardInterrupt
+        finally:
+            try:
+                raise ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")
+            except OSError as error:
+                raise RefusedError("cannot tidy up") from error
+
+    assert said(ending(step), 130) == "stopped"
+
+
+def test_a_request_to_terminate_that_ends_in_another_error_is_none() -> None:
+    def refused(_: int, __: object) -> None:
+        raise ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")
+
+    before = signal.signal(signal.SIGINT, refused)
+    try:
+        assert said(ending(lambda: signal.raise_signal(signal.SIGTERM) or time.sleep(1)), 143) == "stopped"
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def test_a_request_to_terminate_is_no_error() -> None:
     assert said(ending(lambda: signal.raise_signal(signal.SIGTERM) or time.sleep(1)), 143) == "stopped"
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
@@ -351,8 +375,19 @@ def test_a_command_that_is_stopped_while_it_begins_says_so_in_a_word(name: str, 
     assert (command.returncode, out, err) == (code, "", "stopped\n")
 
 
-@pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), pytest.param("SIGTERM", 143, marks=pytest.mark.long)])
-def test_what_is_stopped_in_the_middle_of_a_stage_of_spark_prints_one_word(name: str, code: int, example: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "code", "send"),
+    [
+        ("SIGTERM", 143, os.killpg),
+        pytest.param("SIGTERM", 143, os.kill, marks=pytest.mark.long),
+        pytest.param("SIGINT", 130, os.killpg, marks=pytest.mark.long),
+        pytest.param("SIGINT", 130, os.kill, marks=pytest.mark.long),
+    ],
+)
+def test_what_is_stopped_in_the_middle_of_a_stage_of_spark_prints_one_word(
+    name: str, code: int, send: Callable[[int, int], None]
+) -> None:
+    """A terminal and schedulers stop the whole group, of which Java is."""
     program = (
         "import sys; from pathlib import Path; from solvent.config.environment import load_environment\n"
         "from solvent.failure import ended_plainly; from solvent.options import listen; from solvent.session import session, at_once\n"
@@ -363,12 +398,16 @@ def test_what_is_stopped_in_the_middle_of_a_stage_of_spark_prints_one_word(name:
         "    at_once(lambda one: (print('begins', flush=True), endless.collect()), [1, 2])\n"
     )
     with subprocess.Popen(
-        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", program],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     ) as command:
         assert command.stdout is not None
         begun = [command.stdout.readline() for _ in range(2)]
         time.sleep(2)
-        command.send_signal(getattr(signal, name))
+        send(command.pid, getattr(signal, name))
         out, err = command.communicate(timeout=120)
     assert begun == ["begins\n"] * 2
     assert (command.returncode, out, err.splitlines()[-1]) == (code, "", "stopped")

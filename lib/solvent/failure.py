@@ -63,14 +63,21 @@ def ended_plainly(what: Callable[[], str], verbose: bool = False) -> Iterator[No
     except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
         # What click says itself, and what it says nothing of: that nobody reads what is printed.
         raise
-    except KeyboardInterrupt:
-        click.echo("stopped", err=True)
-        sys.exit(TERMINATED if stopped else INTERRUPTED)
-    except Exception as error:
+    except BaseException as error:
+        if stopped or interrupted(error):
+            click.echo("stopped", err=True)
+            sys.exit(TERMINATED if stopped else INTERRUPTED)
+        if not isinstance(error, Exception):
+            raise
         if verbose:
             traceback.print_exc()
         click.echo(f"error: {error if isinstance(error, SolventError) else unforeseen(error, what())}", err=True)
         sys.exit(error.exit_code if isinstance(error, SolventError) else 1)
+
+
+def interrupted(error: BaseException | None) -> bool:
+    """Whether an error is an interrupt, or came of one: what is tidied up after it may fail, as Java may have been stopped, too."""
+    return isinstance(error, KeyboardInterrupt) or (error is not None and interrupted(error.__context__))
 
 
 @contextmanager
@@ -83,6 +90,7 @@ def stoppable() -> Iterator[list[int]]:
     came: list[int] = []
 
     def interrupt(number: int, _: FrameType | None) -> None:
+        # Noted first: Spark's own handler asks Java to end what runs, which fails where Java has been stopped, too.
         came.append(number)
         signal.raise_signal(signal.SIGINT)
 
