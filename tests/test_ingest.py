@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import gzip
+import os
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -18,6 +19,7 @@ import pytest
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
+from solvent.config.landing import Landing
 from solvent.errors import IngestError, TableError
 from solvent.ingest import Batch, ingest
 from solvent.ingest.rows import judged, within_reach
@@ -219,6 +221,43 @@ def test_a_file_that_is_still_written_is_not_taken_in(empty_shop: Any) -> None:
     assert "a.csv: has changed" in grown
     assert grown.endswith(f"if lines were added, cut it to its first {len(written) + 31} bytes")
     assert "b.csv: has changed" in changed
+
+
+def test_a_changed_file_holds_up_its_own_source_only(empty_shop: Any) -> None:
+    path = empty_shop.land("orders", "a.csv", [HEADER, *GOOD])
+    run, said = empty_shop.run(), []
+    ingest(run.warehouse, run.project, str(empty_shop.landing))
+    path.write_text(path.read_text() + "4,c1,2024-01-02 00:00:00,1.0,0\n")
+    empty_shop.land("customers", "z.csv", ["customer,region", "z1,north"])
+    with pytest.raises(IngestError, match=r"orders/a\.csv: has changed") as caught:
+        ingest(run.warehouse, run.project, str(empty_shop.landing), said.append)
+    assert len(str(caught.value).splitlines()) == 1
+    assert said == ["taken in all the same: customers"]
+    assert run.warehouse.read("source_customers").where("customer = 'z1'").count() == 1
+    empty_shop.land("orders", "b.csv", [HEADER, "5,c1,2024-01-02 00:00:00,1.0,0"])
+    empty_shop.land("customers", "bad.csv", ["customer,district", "z2,north"])
+    path.write_text("\n".join([HEADER, *GOOD, ""]))
+    with pytest.raises(IngestError, match=r"customers/bad\.csv: has the header"):
+        ingest(run.warehouse, run.project, str(empty_shop.landing))
+    assert run.warehouse.read("source_orders").where("id = 5").count() == 1
+
+
+def test_a_file_waits_as_long_as_its_source_says_after_it_was_written_to(empty_shop: Any) -> None:
+    path = empty_shop.land("orders", "a.csv", [HEADER, *GOOD])
+    run, said = empty_shop.run(), []
+    declared = run.project.sources["orders"]
+    patient = declared.model_copy(
+        update={"landing": Landing.model_validate({**declared.landing.model_dump(), "wait": "10 minutes"})}
+    )
+    project = run.project.model_copy(update={"sources": {"orders": patient}})
+    assert project.digest("sources") == orders_of(run).digest("sources")
+    assert ingest(run.warehouse, project, str(empty_shop.landing), said.append) == []
+    assert said == [
+        f"{empty_shop.landing}/orders: left for later, as they were written to in the last 10 minutes: a.csv"
+    ]
+    earlier = path.stat().st_mtime - 601
+    os.utime(path, (earlier, earlier))
+    assert only(ingest(run.warehouse, project, str(empty_shop.landing))).accepted == 2
 
 
 def test_what_is_not_there_or_no_longer_fits_is_said_without_a_new_file(empty_shop: Any) -> None:

@@ -54,9 +54,7 @@ def expressions_of(project: Project, name: str) -> dict[str, str]:
     found |= {f"derive.{key}": one for key, one in source.derive.items()}
     found |= {"event_time": source.event_time, "available_time": source.available_time}
     if name == prediction.source:
-        label = prediction.label
-        found |= {"prediction.time": prediction.time, "prediction.label.value": label.value}
-        found["prediction.label.available_time"] = label.available_time
+        found |= prediction.computed
     return found
 
 
@@ -85,10 +83,11 @@ def require_prediction(facts: DataFrame, project: Project) -> None:
     Raises:
         ValueError: Naming the key.
     """
-    prediction = project.prediction
-    require_type(facts, "prediction.time", prediction.time, "a time", *MOMENTS)
-    require_type(facts, "prediction.label.available_time", prediction.label.available_time, "a time", *MOMENTS)
-    type_of(facts, "prediction.label.value", f"CAST(({prediction.label.value}) AS DOUBLE)")
+    for key, expression in project.prediction.computed.items():
+        if key == "prediction.label.value":
+            type_of(facts, key, expression)
+        else:
+            require_type(facts, key, expression, "a time", *MOMENTS)
 
 
 def require_type(facts: DataFrame, key: str, expression: str, what: str, *types: type[DataType]) -> None:

@@ -129,6 +129,25 @@ def test_a_row_that_cannot_be_computed_with_is_refused_alone_and_says_where(spar
     assert with_times(found.where("_reason IS NULL").drop("_raw", "_reason", FILE), source).count() == 1
 
 
+def test_a_row_whose_prediction_time_or_label_cannot_be_computed_is_refused_alone(spark: SparkSession) -> None:
+    source = Source.model_validate({"schema": "id INT, hours INT, part INT, whole INT", "key": ["id"]})
+    predicted = {
+        "prediction.time": "event_time + make_dt_interval(0, hours * 1000000000)",
+        "prediction.label.value": "CAST((part DIV whole) AS DOUBLE)",
+        "prediction.label.available_time": "array(available_time)[part]",
+    }
+    rows = {
+        (1, 0, 0, 1): None,
+        (2, 9, 0, 1): "prediction.time",
+        (3, 0, 0, 0): "prediction.label.value",
+        (4, 0, 1, 1): "prediction.label.available_time",
+        (5, None, 0, None): None,
+    }
+    found = judged(texts(spark, source, [(*row, "a.csv") for row in rows]), source, predicted).collect()
+    said = {row["id"]: row["_reason"] for row in found}
+    assert said == {row[0]: why and f"{why} cannot be computed: {predicted[why]}" for row, why in rows.items()}
+
+
 KEYED = Source.model_validate({"schema": "id INT, value INT", "key": ["id"]})
 FILES = ["a.csv", "b.csv", "c.csv", "d.csv"]
 

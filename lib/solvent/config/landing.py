@@ -5,12 +5,13 @@ from __future__ import annotations
 import codecs
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from functools import cached_property
 from typing import Literal, Self
 
-from pydantic import field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from solvent.config.base import Frozen
+from solvent.config.base import Duration, Frozen
 
 Option = str | bool | int
 
@@ -128,11 +129,13 @@ class Landing(Frozen):
         format: What they hold.
         options: Those of Spark's reader that are allowed, by its names, in any letter case.
         folder: Where they are, below the environment's landing folder and the project's name; default: the source's name.
+        wait: How long nothing was written to a file before it is read. It shapes no content, and so no digest.
     """
 
     format: Literal["csv", "json"] = "csv"
     options: dict[str, Option] = {}
     folder: str | None = None
+    wait: Duration = Field(default=timedelta(0), exclude=True)
 
     @field_validator("folder")
     @classmethod

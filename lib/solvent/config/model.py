@@ -130,6 +130,15 @@ class Prediction(Frozen):
     known: Items[str]
     label: Label
 
+    @property
+    def computed(self) -> dict[str, str]:
+        """Key -> the expression that is computed of each row; the label as a number, as it is used."""
+        return {
+            "prediction.time": self.time,
+            "prediction.label.value": f"CAST(({self.label.value}) AS DOUBLE)",
+            "prediction.label.available_time": self.label.available_time,
+        }
+
 
 class Windows(Frozen):
     """Where rows come from, back from as-of less maturity: first the holdout, before it the training rows."""

@@ -3,7 +3,8 @@
 A batch is the set of files of a source not seen before; its name is the digest of their names and contents. It is done in steps, each of
 which happens at most once however often it is tried: all files are read and judged; they are noted (ingest_files), which claims them
 against other runs; bad rows go to quarantine and good rows to the source; the counts go to ingest_batches, whose row makes the batch
-complete. A killed run is finished by the next. Sources do not depend on each other, and are taken in at the same time.
+complete. A killed run is finished by the next. Sources do not depend on each other: they are taken in at the same time, and one whose files
+are refused holds up no other.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from urllib.parse import unquote
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
-from solvent.config.base import digest_of
+from solvent.config.base import digest_of, duration_text, first_of
 from solvent.config.expressions import Column
 from solvent.config.model import Project, Source
 from solvent.errors import IngestError
@@ -51,6 +52,8 @@ QUARANTINE_COLUMNS = (
 )
 FATES = ("accepted", "quarantined", "duplicate")
 
+# Source -> what is refused of it, a line each.
+Refused = dict[str, list[str]]
 Seen = Mapping[str, Mapping[str, Mapping[str, Any]]]
 
 
@@ -69,7 +72,11 @@ class Batch:
 
 @dataclass(frozen=True)
 class Arrival:
-    """Files of a source to take in: the batch they make, its number among those of the source, and the content before it."""
+    """Files of a source to take in: the batch they make, its number among those of the source, and the content before it.
+
+    Attributes:
+        predicted: What else is computed of its rows later, by key: times and label, if they are predicted.
+    """
 
     name: str
     source: Source
@@ -78,6 +85,7 @@ class Arrival:
     batch: str
     sequence: int
     before: Content
+    predicted: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -99,13 +107,14 @@ def ingest(
         warehouse: The project's tables.
         project: Declares the sources.
         landing: The folder that holds one folder per source.
-        say: Is told of files that are left alone, and of folders without a file.
+        say: Is told of files that are left alone or for later, and of folders without a file.
 
     Returns:
         The batches taken in now, in the alphabetical order of sources; none if there is nothing new.
 
     Raises:
-        IngestError: If a file cannot be read as its source declares, or has changed since it was ingested. Nothing is ingested then.
+        IngestError: If a file cannot be read as its source declares, or has changed since it was ingested. Nothing of its source is
+            ingested then, and all of the others.
     """
     folders = {
         name: f"{landing.rstrip('/')}/{source.landing.folder or name}"
@@ -115,23 +124,27 @@ def ingest(
     found = {name: files_below(folder, listed) for name, folder in folders.items()}
     data = {name: data_files(project.sources[name], folders[name], found[name], seen[name], say) for name in folders}
     files = landing_files(warehouse, folders, data, seen)
-    refuse_changed(folders, files, seen)
+    refused = changed(folders, files, seen)
     done = rows_by(warehouse, BATCHES, project, "batch")
     if entries_in(done) or any(files.values()):
         create_tables(warehouse, project)
     batches = []
-    left = [one for name in folders for one in left_by_killed(project, name, folders[name], files[name], seen, done)]
+    free = [name for name in folders if name not in refused]
+    left = [one for name in free for one in left_by_killed(project, name, folders[name], files[name], seen, done)]
     for arrival in left:
-        batches += take_in(warehouse, [arrival], entries_in(done))
+        batches += take_in(warehouse, [arrival], entries_in(done), refused)
         done = rows_by(warehouse, BATCHES, project, "batch")
     new = [
         arrival_of(project, name, folders[name], unseen, done)
-        for name in folders
-        if (unseen := [file for file in files[name] if file.file not in seen[name]])
+        for name in free
+        if name not in refused and (unseen := [file for file in files[name] if file.file not in seen[name]])
     ]
     if new:
         noted = len({row["batch"] for rows in seen.values() for row in rows.values()})
-        batches += take_in(warehouse, new, entries_in(done), (landing, noted))
+        batches += take_in(warehouse, new, entries_in(done), refused, (landing, noted))
+    if refused and batches:
+        say(f"taken in all the same: {', '.join(sorted({batch.source for batch in batches}))}")
+    refuse([line for _, lines in sorted(refused.items()) for line in lines])
     return batches
 
 
@@ -159,9 +172,19 @@ def rows_by(warehouse: Warehouse, ledger: str, project: Project, key: str) -> di
 def data_files(
     source: Source, folder: str, found: Mapping[str, Row], seen: Mapping[str, object], say: Callable[[str], object]
 ) -> dict[str, Row]:
-    """The files of a folder that hold data; the others are told."""
+    """The files of a folder that hold data, and were not written to just now; the others are told."""
     if not found:
         say(f"{folder}: holds no file, or does not exist")
+    wait = source.landing.wait
+    late = datetime.now(UTC) - wait
+    young = {
+        file for file, row in found.items() if wait and file not in seen and (row["modificationTime"] or late) > late
+    }
+    if young:
+        say(
+            f"{folder}: left for later, as they were written to in the last {duration_text(wait)}: {first_of(sorted(young), SHOWN)}"
+        )
+    found = {file: row for file, row in found.items() if file not in young}
     data = {file: row for file, row in found.items() if holds_data(file, source.landing.format, seen)}
     if left := sorted(found.keys() - data.keys()):
         more = f" and {len(left) - SHOWN} more" if len(left) > SHOWN else ""
@@ -171,9 +194,9 @@ def data_files(
     return data
 
 
-def refuse_changed(folders: Mapping[str, str], files: Mapping[str, Sequence[LandingFile]], seen: Seen) -> None:
-    """Refuses files that are not what they were when they were ingested."""
-    refusals = []
+def changed(folders: Mapping[str, str], files: Mapping[str, Sequence[LandingFile]], seen: Seen) -> Refused:
+    """The files that are not what they were when they were ingested."""
+    refused: Refused = {}
     for name, folder in folders.items():
         for file in files[name]:
             row = seen[name].get(file.file)
@@ -182,25 +205,25 @@ def refuse_changed(folders: Mapping[str, str], files: Mapping[str, Sequence[Land
             added = (
                 f"; if lines were added, cut it to its first {row['bytes']} bytes" if file.bytes > row["bytes"] else ""
             )
-            refusals.append(
+            refused.setdefault(name, []).append(
                 f"{folder}/{file.file}: has changed since it was ingested (SHA-256 was {row['sha256'][:12]}, is "
                 f"{file.sha256[:12]}); restore it, and land what is new or corrected as a new file{added}"
             )
-    refuse(refusals)
+    return refused
 
 
-def refuse_growing(warehouse: Warehouse, arrivals: Sequence[Arrival], landing: str) -> None:
-    """Refuses files that are not, by size and time, what they were when they were hashed: what was read may be another thing."""
-    listed, refusals = listing(warehouse, landing), []
+def growing(warehouse: Warehouse, arrivals: Sequence[Arrival], landing: str) -> Refused:
+    """The files that are not, by size and time, what they were when they were hashed: what was read may be another thing."""
+    listed, refused = listing(warehouse, landing), Refused()
     for one in arrivals:
         now = files_below(one.folder, listed)
         for file in one.files:
             row = now.get(file.file)
             if row is None or (row["length"], row["modificationTime"]) != (file.bytes, file.modified):
-                refusals.append(
+                refused.setdefault(one.name, []).append(
                     f"{one.folder}/{file.file}: was written to while it was read; run again when it is complete"
                 )
-    refuse(refusals)
+    return refused
 
 
 def left_by_killed(
@@ -224,11 +247,16 @@ def arrival_of(project: Project, name: str, folder: str, files: Sequence[Landing
     files = sorted(files, key=lambda file: file.file)
     batch = hashlib.sha256("\n".join(f"{name} {file.file} {file.sha256}" for file in files).encode()).hexdigest()
     before = reduce(Content.__add__, (Content.parse(row["content"]) for row in done[name].values()), Content())
-    return Arrival(name, project.sources[name], folder, files, batch, len(done[name]) + 1, before)
+    predicted = {} if name != project.prediction.source else project.prediction.computed
+    return Arrival(name, project.sources[name], folder, files, batch, len(done[name]) + 1, before, predicted)
 
 
 def take_in(
-    warehouse: Warehouse, arrivals: Sequence[Arrival], done: int, unnoted: tuple[str, int] | None = None
+    warehouse: Warehouse,
+    arrivals: Sequence[Arrival],
+    done: int,
+    refused: Refused,
+    unnoted: tuple[str, int] | None = None,
 ) -> list[Batch]:
     """Takes in one arrival of each source, whatever part of it was done before.
 
@@ -236,48 +264,49 @@ def take_in(
         warehouse: The project's tables.
         arrivals: What to take in; all of it is read before anything is written.
         done: How many batches were complete before.
+        refused: Is given those arrivals of which a file is unfit; they are not taken in.
         unnoted: Where the files are, and how many batches were noted before; None if these are noted already.
     """
-    looked = list(zip(arrivals, examined(warehouse, arrivals), strict=True))
+    looked = examined(warehouse, arrivals, refused)
     with ExitStack() as cached:
         sifted = at_once(lambda one: sift(warehouse, *one, cached), looked)
         if unnoted is not None:
             landing, noted = unnoted
-            refuse_growing(warehouse, arrivals, landing)
-            note(warehouse, arrivals, noted)
+            refused |= growing(warehouse, [one.arrival for one in sifted], landing)
+            sifted = [one for one in sifted if one.arrival.name not in refused]
+        if not sifted:
+            return []
+        if unnoted is not None:
+            note(warehouse, [one.arrival for one in sifted], noted)
         versions = at_once(lambda one: stored(warehouse, one), sifted)
     taken = list(zip(sifted, versions, strict=True))
     now = datetime.now(UTC)
     ledger = [(*entry(*one), now) for one in taken]
-    warehouse.append_rows(BATCHES, ledger, BATCH_COLUMNS, digest_of([one.batch for one in arrivals]), turn=done)
+    name = digest_of([one.arrival.batch for one in sifted])
+    warehouse.append_rows(BATCHES, ledger, BATCH_COLUMNS, name, turn=done)
     return [batch_of(*one) for one in taken]
 
 
-def examined(warehouse: Warehouse, arrivals: Sequence[Arrival]) -> list[Headers]:
-    """The headers of the files of arrivals, once each has been read to its end and found fit.
-
-    Raises:
-        IngestError: Naming every file that is not.
-    """
+def examined(warehouse: Warehouse, arrivals: Sequence[Arrival], refused: Refused) -> list[tuple[Arrival, Headers]]:
+    """The arrivals whose files are fit, each with its headers, once it has been read to its end; refused is given the others."""
 
     def look(arrival: Arrival) -> tuple[Headers, dict[str, str]]:
-        refused = {file.file: why for file in arrival.files if (why := file.refusal) is not None}
-        while files := [file for file in arrival.files if file.file not in refused]:
+        unfit = {file.file: why for file in arrival.files if (why := file.refusal) is not None}
+        while files := [file for file in arrival.files if file.file not in unfit]:
             try:
                 headers, found = examine(warehouse, arrival.source, arrival.folder, files)
-                return headers, refused | found
+                return headers, unfit | found
             except SPARK_ERRORS as error:
-                refused |= damaged(error, files)
-        return {}, refused
+                unfit |= damaged(error, files)
+        return {}, unfit
 
-    looked = at_once(look, arrivals)
-    refused = [
-        f"{arrival.folder}/{file}: {why}"
-        for arrival, (_, refusals) in zip(arrivals, looked, strict=True)
-        for file, why in sorted(refusals.items())
-    ]
-    refuse(refused)
-    return [headers for headers, _ in looked]
+    looked = list(zip(arrivals, at_once(look, arrivals), strict=True))
+    refused |= {
+        arrival.name: [f"{arrival.folder}/{file}: {why}" for file, why in sorted(unfit.items())]
+        for arrival, (_, unfit) in looked
+        if unfit
+    }
+    return [(arrival, headers) for arrival, (headers, unfit) in looked if not unfit]
 
 
 def damaged(error: Exception, files: Sequence[LandingFile]) -> dict[str, str]:
@@ -304,7 +333,8 @@ def sift(warehouse: Warehouse, arrival: Arrival, headers: Headers, cached: ExitS
     """Reads and judges all rows of an arrival, once, and keeps them until the end of cached."""
     source = arrival.source
     names = [column.name for column in source.columns]
-    new, earlier = judged(raw_rows(warehouse, source, arrival.folder, arrival.files, headers), source), None
+    raw = raw_rows(warehouse, source, arrival.folder, arrival.files, headers)
+    new, earlier = judged(raw, source, arrival.predicted), None
     fates = [F.count_if(F.col("_fate") == fate) for fate in FATES]
     if arrival.sequence > 1:
         stored = warehouse.read(source_table(arrival.name)).where(F.col(BATCH) != arrival.batch)

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 from pyspark.sql.types import BinaryType
 
-from solvent.config.model import Source
+from solvent.config.model import TIMES, Source
 from solvent.ingest.texts import CORRUPT
 from solvent.ingest.values import is_in_range, value_of
 from solvent.tables.digest import row_hash
 from solvent.tables.sources import FILE
 
 
-def judged(raw: DataFrame, source: Source) -> DataFrame:
-    """Rows by their declared types, with the reason why a row cannot be accepted, or null."""
+def judged(raw: DataFrame, source: Source, predicted: Mapping[str, str] | None = None) -> DataFrame:
+    """Rows by their declared types, with the reason why a row cannot be accepted, or null.
+
+    Args:
+        raw: Rows of landing files, as texts.
+        source: Declares them.
+        predicted: What else is computed of them later, by key: times and label, if they are predicted.
+    """
     typed = {column.name: value_of(column, source.landing.reading) for column in source.columns}
     # Reasons hold no values, so that they can be counted; the record beside them does.
     reasons: list[Column] = [F.col(CORRUPT)]
@@ -31,10 +39,10 @@ def judged(raw: DataFrame, source: Source) -> DataFrame:
         FILE,
         F.coalesce(*reasons).alias("_reason"),
     )
-    return expected(values, source)
+    return expected(values, source, predicted or {})
 
 
-def expected(values: DataFrame, source: Source) -> DataFrame:
+def expected(values: DataFrame, source: Source, predicted: Mapping[str, str]) -> DataFrame:
     """Adds what breaks an expectation, cannot be derived, or has no time, to the reasons.
 
     What cannot be computed of a row costs this row. Readers compute the same expressions of accepted rows only, and so never fail.
@@ -59,7 +67,10 @@ def expected(values: DataFrame, source: Source) -> DataFrame:
         untold = F.when(~failed, moment.isNull())
         reasons.append(F.when(untold, F.lit(f"{time} cannot be told: {expression} is null")))
         reasons.append(F.when(~is_in_range(moment), F.lit(f"{time} is not within the years 1 to 9999: {expression}")))
-    return values.withColumn("_reason", F.coalesce(*reasons)).drop(*source.derive)
+        values = values.withColumn(time, moment)
+    for key, expression in predicted.items():
+        reasons.append(F.when(fails(expression, sound), F.lit(f"{key} cannot be computed: {expression}")))
+    return values.withColumn("_reason", F.coalesce(*reasons)).drop(*source.derive, *TIMES)
 
 
 def fails(expression: str, among: Column) -> Column:
