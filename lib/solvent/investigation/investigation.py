@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
 from solvent.config.base import digest_of
 from solvent.config.expressions import Column
-from solvent.errors import ConfigurationError, RefusedError
+from solvent.errors import ConfigurationError, RefusedError, TurnError
 from solvent.monitoring import Monitored
 from solvent.registry import ModelVersion
 from solvent.tables.warehouse import Warehouse
@@ -129,10 +130,19 @@ def judged_from(warehouse: Warehouse, version: ModelVersion, as_of: date) -> dat
     return max(ends, default=None)
 
 
-def append_opened(warehouse: Warehouse, one: Investigation) -> None:
-    """Enters an investigation as opened, once."""
+def append_opened(warehouse: Warehouse, one: Investigation) -> Investigation:
+    """Enters an investigation as opened, unless its model has one that is open; that which is open now, whoever opened it."""
     warehouse.create(INVESTIGATIONS, COLUMNS)
-    append_event(warehouse, one, 1)
+    while True:
+        known = investigations(warehouse)
+        mine = [other for other in known if other.model_digest == one.model_digest]
+        there = next((other for other in mine if other.state != RESOLVED or other.id == one.id), None)
+        if there is not None:
+            return there
+        # Where another run had the turn, it may have opened one of this model.
+        with suppress(TurnError):
+            append_event(warehouse, one, 1, turn=len(known) + 1)
+            return one
 
 
 def acknowledge(warehouse: Warehouse, name: str, reason: str) -> Investigation:
@@ -174,12 +184,16 @@ def follow(warehouse: Warehouse, name: str, state: str, reason: str, as_of: date
     return next(one for one in investigations(warehouse) if one.id == name)
 
 
-def append_event(warehouse: Warehouse, one: Investigation, sequence: int) -> None:
-    """Appends an event; the same state of the same investigation only once, whoever else does it at the same time."""
+def append_event(warehouse: Warehouse, one: Investigation, sequence: int, turn: int | None = None) -> None:
+    """Appends an event; the same state of the same investigation only once, whoever else does it at the same time.
+
+    Raises:
+        TurnError: If another investigation was opened at this turn.
+    """
     told = [json.dumps(list(some)) for some in (one.findings, one.causes, one.changes)]
     row = (
         *(one.id, sequence, one.state, one.model, one.model_version, one.model_digest),
         *(one.as_of, one.alarm, one.change, one.change_low, one.change_high),
         *(*told, one.reason, one.report, datetime.now(UTC)),
     )
-    warehouse.append_rows(INVESTIGATIONS, [row], COLUMNS, digest_of([one.id, one.state]))
+    warehouse.append_rows(INVESTIGATIONS, [row], COLUMNS, digest_of([one.id, one.state]), turn)

@@ -181,9 +181,28 @@ class Registry:
             return model_digest(folder)
 
     def register(
-        self, name: str, source: str, run_id: str, training: str, digest: str, manifest: Manifest, description: str
+        self,
+        name: str,
+        source: str,
+        run_id: str,
+        training: str,
+        digest: str,
+        manifest: Manifest,
+        description: str,
+        another: bool = False,
     ) -> ModelVersion:
-        """Makes a version of a stored model."""
+        """Makes a version of a stored model, unless another run of the same training has made one meanwhile; gives that which there is.
+
+        Args:
+            name: The model.
+            source: Where it is stored.
+            run_id: The run that stored it.
+            training: Names the training.
+            digest: Of the model.
+            manifest: Of the model.
+            description: For people.
+            another: Make one even so.
+        """
         with reachable(self.settings.tracking_uri):
             full = self.registered(name)
             try:
@@ -196,10 +215,16 @@ class Registry:
             logged = source.removeprefix("models:/") if source.startswith("models:/m-") else None
             self.client.create_model_version(full, source, run_id, tags=tags, description=description, model_id=logged)
             # A request whose answer was lost is made again by MLflow, and has then made two.
-            found = [one for one in self.with_tags(name) if one.run_id == run_id]
+            found = [
+                one
+                for one in self.with_tags(name)
+                if one.run_id == run_id or (not another and tag_of(one, TRAINING) == training)
+            ]
+            # Versions are numbered in the order they are made, so that all runs keep the same one.
             made, *again = sorted(found, key=lambda one: int(one.version))
             for one in again:
-                self.client.delete_model_version(full, one.version)
+                if one.run_id == run_id:
+                    self.client.delete_model_version(full, one.version)
         return version_from(made)
 
     def set_alias(self, name: str, alias: str, version: int) -> None:

@@ -103,10 +103,10 @@ def train(
         note(warehouse, version, registry.manifest(version))
     missing = [one for one, found in zip(trainings, there, strict=True) if found is None]
     # One after the other: MLflow fails where two runs tell of the same new data at once.
-    made = {one.training.key: registered(warehouse, registry, one) for one in at_once(fitted_and_scored, missing)}
-    return [
-        (made[one.key], True) if found is None else (found, False) for one, found in zip(trainings, there, strict=True)
-    ]
+    made = {
+        one.training.key: registered(warehouse, registry, one, force) for one in at_once(fitted_and_scored, missing)
+    }
+    return [made[one.key] if found is None else (found, False) for one, found in zip(trainings, there, strict=True)]
 
 
 def fitted_and_scored(training: Training) -> Fitted:
@@ -149,8 +149,17 @@ def chosen(training: Training, found: SearchResult | None) -> Estimator:
     return training.estimator if found is None else training.estimator.with_params(found.chosen)
 
 
-def registered(warehouse: Warehouse, registry: Registry, fitted: Fitted) -> ModelVersion:
-    """Logs a model and registers it, which makes its training complete."""
+def registered(
+    warehouse: Warehouse, registry: Registry, fitted: Fitted, another: bool = False
+) -> tuple[ModelVersion, bool]:
+    """Logs a model and registers it, which makes its training complete, unless a run at the same time has; and whether this one has.
+
+    Args:
+        warehouse: The project's tables.
+        registry: The project's models.
+        fitted: The model.
+        another: Make another version even so.
+    """
     # Imported only here, as Registry is by solvent.registry.
     from solvent.training.tracking import log_run, requirements, signature
 
@@ -162,11 +171,12 @@ def registered(warehouse: Warehouse, registry: Registry, fitted: Fitted) -> Mode
         manifest = manifest_of(fitted, calculation_of(warehouse.spark), digest, ancestor)
         log_run(warehouse, training, fitted.estimator, found, manifest)
         made = registry.register(
-            training.name, source, run_id, training.key, digest, manifest, training.project.description
+            training.name, source, run_id, training.key, digest, manifest, training.project.description, another
         )
-    note(warehouse, made, manifest)
+    mine = made.run_id == run_id
+    note(warehouse, made, manifest if mine else registry.manifest(made))
     append_evaluation(warehouse, training.subject(made.version, digest), training.project.evaluation, found)
-    return made
+    return made, mine
 
 
 def evaluation_of(

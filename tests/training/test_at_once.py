@@ -1,0 +1,46 @@
+"""Two runs of one training at the same time: one version of its model is registered, whichever of them is first."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from solvent.training import MANIFESTS
+from solvent.training.train import fitted_and_scored, registered
+
+
+def test_who_comes_second_takes_the_version_of_who_came_first(shop: Any) -> None:
+    """Both have found none before they began, and have made the same model."""
+    run = shop.run()
+    run.ingest()
+    fitted = fitted_and_scored(run.training("shop_baseline", run.project.baseline))
+    first, made = registered(run.warehouse, run.registry, fitted)
+    assert made
+    assert registered(run.warehouse, run.registry, fitted) == (first, False)
+    assert run.registry.versions("shop_baseline") == [first]
+    assert [row["version"] for row in run.warehouse.rows(MANIFESTS)] == [first.version]
+    # Whoever asks for another one gets it.
+    again, made = registered(run.warehouse, run.registry, fitted, another=True)
+    assert made
+    assert run.registry.versions("shop_baseline") == [first, again]
+    assert again.digest == first.digest
+
+
+@pytest.mark.long
+def test_of_two_processes_that_train_at_once_one_version_remains(shop: Any) -> None:
+    shop.run().ingest()
+    command = [sys.executable, "-m", "solvent.cli", "--root", str(shop.root), "train", "--project", "shop"]
+    command += ["--as-of", str(shop.as_of)]
+    processes = [subprocess.Popen(command, cwd=shop.root, env=shop.environ) for _ in range(2)]
+    assert [process.wait() for process in processes] == [0, 0]
+    run = shop.run()
+    for name in ("shop", "shop_baseline"):
+        # Both were at it, as each has a model of its own.
+        runs = run.registry.client.search_runs(
+            [run.registry.experiment], f"attributes.run_name = '{name} as of {shop.as_of}'"
+        )
+        assert len(runs) == 2
+        assert len(run.registry.versions(name)) == 1
