@@ -78,7 +78,7 @@ from solvent.release import (
     release,
 )
 from solvent.report import ModelPage, investigation_page, model_page
-from solvent.retraining import Retraining, record, standing_of, triggers
+from solvent.retraining import Retraining, announce, record, standing_of, triggers, unrecorded
 from solvent.scoring import Interval, ScoreBatch, batches, described_of, predictions_table, score, scored_by, skew_of
 from solvent.session import at_once, session
 from solvent.settings import Settings
@@ -626,7 +626,7 @@ class Run:
         return found
 
     def investigate(self, found: Monitored) -> Investigation | None:
-        """Opens an investigation of what deviates, unless one is open or that alarm had its own; what was opened."""
+        """Opens an investigation of what deviates, unless one is open or that alarm had its own; what is open now."""
         if not may_open(found, investigations(self.warehouse, found.version)):
             return None
         with self.step("open", "causes are looked for") as say:
@@ -638,9 +638,11 @@ class Run:
             path = Path(self.settings.environment.reports) / found.version.name / f"investigation_{name}.html"
             environment = self.settings.environment
             write_page(path, investigation_page(dossier, self.project, environment.name, environment.show_rows))
-            opened = replace(dossier.investigation, report=str(path))
-            append_opened(self.warehouse, opened)
-            say(f"investigation {name}: {opened.first_cause}; {path}")
+            opened = append_opened(self.warehouse, replace(dossier.investigation, report=str(path)))
+            # Another run has opened one meanwhile, and nothing leads to this page.
+            if opened.id != name:
+                path.unlink(missing_ok=True)
+            say(f"investigation {opened.id}: {opened.first_cause}; {opened.report}")
         return opened
 
     def notify(self, version: ModelVersion, webhook: str) -> None:
@@ -681,19 +683,28 @@ class Run:
         self.require_releasable()
         champion = self.champion()
         with self.step("retrain") as say:
+            for left in unrecorded(self.warehouse, self.project.project):
+                made = self.conclude(*left)
+                say(f"that as of {made.as_of}, which ended before it was recorded, is recorded")
             why = self.why_retrain(champion, because)
             say("; ".join(why) if why else f"nothing to do: no trigger of the policy holds for {champion}")
         if not why:
             return None
         version, _ = self.train()
-        review = self.evaluate(version)
-        decided = self.release(review)
-        if decided.passed and champion is not None:
-            for one in investigations(self.warehouse, champion):
-                if one.state != RESOLVED:
-                    resolve(self.warehouse, one.id, f"{version} has replaced it", self.as_of)
+        review, before = self.evaluate(version), champion.version if champion is not None else None
+        announce(self.warehouse, self.as_of, before, why, version)
+        made = self.conclude(self.as_of, before, why, self.release(review))
         self.report(review, environment)
-        return record(self.warehouse, self.as_of, champion.version if champion else None, why, decided)
+        return made
+
+    def conclude(self, as_of: date, champion: int | None, why: Sequence[str], decided: Decision) -> Retraining:
+        """Does what follows from the decision of a retraining, unless it was done: ends investigations of a model that was replaced."""
+        if decided.passed and champion is not None:
+            before, after = (self.registry.find(decided.model, str(one)) for one in (champion, decided.to_version))
+            for one in investigations(self.warehouse, before):
+                if one.state != RESOLVED:
+                    resolve(self.warehouse, one.id, f"{after} has replaced it", as_of)
+        return record(self.warehouse, as_of, champion, why, decided)
 
     def why_retrain(self, champion: ModelVersion | None, because: str | None) -> tuple[str, ...]:
         """What a retraining would be for; empty if for nothing."""

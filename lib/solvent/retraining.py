@@ -1,6 +1,7 @@
 """When to retrain: what the policy of model.yml says of a champion, and the record of what came of it.
 
-Retraining itself is training, evaluation and release at a later as-of; nothing replaces a champion but by the gates.
+Retraining itself is training, evaluation and release at a later as-of; nothing replaces a champion but by the gates. It is announced before
+it is decided on, and recorded after: of one that was killed in between, the next finds announcement and decision, and records it.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ from solvent.monitoring.detector import VOLUME
 from solvent.monitoring.findings import append_once
 from solvent.monitoring.monitor import COVERAGE, DEVIATIONS
 from solvent.registry import ModelVersion
-from solvent.release import Decision
+from solvent.release import Decision, decisions
 from solvent.tables.warehouse import Warehouse
 
-RETRAININGS = "retrainings"
+RETRAININGS, ANNOUNCED = "retrainings", "retrainings_announced"
 COLUMNS = (
     Column("model", "STRING"),
     Column("as_of", "DATE"),
@@ -32,6 +33,7 @@ COLUMNS = (
     Column("promoted", "BOOLEAN"),
     Column("reason", "STRING"),
 )
+ANNOUNCED_COLUMNS = COLUMNS[:5]
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,33 @@ def triggers(policy: Retrain, standing: Standing) -> tuple[str, ...]:
     if policy.on_alarm and standing.deviating:
         found.append(f"{', '.join(standing.deviating)} deviates")
     return tuple(found)
+
+
+def announce(
+    warehouse: Warehouse, as_of: date, champion: int | None, why: Sequence[str], version: ModelVersion
+) -> None:
+    """Appends what a retraining is to decide on, and why, once."""
+    warehouse.create(ANNOUNCED, ANNOUNCED_COLUMNS)
+    append_once(warehouse, ANNOUNCED, ANNOUNCED_COLUMNS, [(version.name, as_of, champion, version.version, list(why))])
+
+
+def unrecorded(warehouse: Warehouse, model: str) -> list[tuple[date, int | None, tuple[str, ...], Decision]]:
+    """Retrainings that were decided on and not recorded: as-of, the champion before, why, and the decision."""
+    recorded = {(row["as_of"], row["version"]) for row in warehouse.rows(RETRAININGS, model=model)}
+    announced = [
+        row for row in warehouse.rows(ANNOUNCED, model=model) if (row["as_of"], row["version"]) not in recorded
+    ]
+    if not announced:
+        return []
+    decided = {
+        (one.from_version, one.to_version): one
+        for one in reversed(decisions(warehouse))
+        if one.kind == "release" and one.model == model
+    }
+    found = [(row, decided.get((row["champion_version"], row["version"]))) for row in announced]
+    return [
+        (row["as_of"], row["champion_version"], tuple(row["triggers"]), one) for row, one in found if one is not None
+    ]
 
 
 def record(
