@@ -192,9 +192,12 @@ def test_each_file_is_read_by_its_name_and_what_is_no_data_is_said(empty_shop: A
     assert said == [f"{folder}: left alone, as by their names they hold no csv: {', '.join(sorted(NO_DATA))}"]
     assert ingest(run.warehouse, orders_of(run), str(empty_shop.landing)) == []
     (folder / "10:30.csv").write_text(HEADER)
+    (folder / "nothing.csv").touch()
+    (folder / "other.csv").write_text("id;amount\n")
     with pytest.raises(IngestError, match=r"10:30\.csv: has a colon in its name") as caught:
         ingest(run.warehouse, orders_of(run), str(empty_shop.landing))
-    assert len(str(caught.value).splitlines()) == 1
+    first, second, third = str(caught.value).splitlines()
+    assert ("10:30.csv" in first, "nothing.csv: is empty" in second, "other.csv" in third) == (True, True, True)
 
 
 def test_a_file_that_is_still_written_is_not_taken_in(empty_shop: Any) -> None:

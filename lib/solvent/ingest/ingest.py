@@ -123,7 +123,7 @@ def ingest(
     seen, listed = rows_by(warehouse, FILES, project, "file"), listing(warehouse, landing)
     found = {name: files_below(folder, listed) for name, folder in folders.items()}
     data = {name: data_files(project.sources[name], folders[name], found[name], seen[name], say) for name in folders}
-    files = landing_files(warehouse, folders, data, seen)
+    files = landing_files(warehouse, data, seen)
     refused = changed(folders, files, seen)
     done = rows_by(warehouse, BATCHES, project, "batch")
     if entries_in(done) or any(files.values()):

@@ -62,6 +62,8 @@ class LandingFile:
     @property
     def refusal(self) -> str | None:
         """Why it cannot be read, by its size, name and first bytes; None if it may be."""
+        if (why := unreadable(self.file, self.bytes)) is not None:
+            return why
         if not self.bytes:
             return "is empty; remove it, or land it again whole"
         for kind, begins in ARCHIVES.items():
@@ -115,7 +117,6 @@ def end_of(file: str) -> str:
 
 def landing_files(
     warehouse: Warehouse,
-    folders: Mapping[str, str],
     found: Mapping[str, Mapping[str, Row]],
     seen: Mapping[str, Mapping[str, Mapping[str, Any]]],
 ) -> dict[str, list[LandingFile]]:
@@ -123,21 +124,9 @@ def landing_files(
 
     Args:
         warehouse: Reads them.
-        folders: Source -> its folder.
         found: Source -> the listed files of its folder that hold data, by their path below it.
         seen: Source -> what was ingested before.
-
-    Raises:
-        IngestError: Naming the files that cannot be read at all: with a colon in their name, or too large to be read at once.
     """
-    refuse(
-        [
-            f"{folders[source]}/{file}: {why}"
-            for source, files in found.items()
-            for file, row in files.items()
-            if (why := unreadable(file, row))
-        ]
-    )
     known = {source: known_sums(files, seen[source]) for source, files in found.items()}
     read = [row for source, files in found.items() for file, row in files.items() if file not in known[source]]
     sums = hashed(warehouse, read) if read else {}
@@ -149,13 +138,11 @@ def landing_files(
     return {source: [described(source, *one) for one in sorted(files.items())] for source, files in found.items()}
 
 
-def unreadable(file: str, row: Row) -> str | None:
-    """Why Spark cannot read a file whatever it holds; None if it can."""
+def unreadable(file: str, size: int) -> str | None:
+    """Why Spark cannot read a file whatever it holds, by its name and its size in bytes; None if it can."""
     if ":" in file:
         return "has a colon in its name, which Hadoop takes for something else; give it another name"
-    if row["length"] > LARGEST:
-        return f"is larger than {LARGEST:,} bytes; land it in several files"
-    return None
+    return f"is larger than {LARGEST:,} bytes; land it in several files" if size > LARGEST else None
 
 
 def refuse(refusals: Sequence[str]) -> None:
@@ -176,8 +163,9 @@ def files_below(folder: str, listed: Sequence[Row]) -> dict[str, Row]:
 
 
 def known_sums(files: Mapping[str, Row], seen: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
-    """The SHA-256 of files that need not be read for it: those that are empty, and those seen before and left alone."""
-    return {file: EMPTY for file, row in files.items() if row["length"] == 0} | {
+    """The SHA-256 of files that need not be read for it: those seen before and left alone, and that of nothing where there is none."""
+    nothing = (file for file, row in files.items() if row["length"] == 0 or unreadable(file, row["length"]))
+    return dict.fromkeys(nothing, EMPTY) | {
         file: str(seen[file]["sha256"])
         for file, row in files.items()
         if file in seen and (row["length"], row["modificationTime"]) == (seen[file]["bytes"], seen[file]["modified"])
