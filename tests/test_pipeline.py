@@ -17,13 +17,14 @@ from typing import Any
 import mlflow
 import pytest
 from click.testing import CliRunner, Result
+from pyspark.ml import PipelineModel
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from solvent.cli import main
 from solvent.errors import IntegrityError, RefusedError
 from solvent.features import table as feature_table
-from solvent.registry import CHALLENGER, CHAMPION, PREVIOUS, Registry
+from solvent.registry import CHALLENGER, CHAMPION, PREVIOUS, ModelVersion, Registry
 from solvent.release import decisions, promote, rollback
 from solvent.reproduction import reproduce
 from solvent.tables.sources import Pin
@@ -356,8 +357,19 @@ def test_a_worse_challenger_is_refused_and_a_better_one_can_be_taken_back(made: 
     assert [one.passed for one in decisions(warehouse)] == [True, False]
     made.configure("at_least: 0.99", "at_least: 0.5")
     made.configure("by: 0.05", "by: 0.5, confidence: 0.95")
-    accepted = pipeline(made, "--release")
+    loaded: list[str] = []
+
+    def load(registry: Registry, version: ModelVersion) -> PipelineModel:
+        loaded.append(str(version))
+        return read(registry, version)
+
+    with pytest.MonkeyPatch.context() as patched:
+        read = Registry.load
+        patched.setattr(Registry, "load", load)
+        accepted = pipeline(made, "--release")
     assert accepted.exit_code == 0, accepted.output
+    # What was just made is used as it is; the gates and the page take what was measured with the model that was read.
+    assert loaded == ["shop version 1"]
     assert "compare    challenger with champion on 10 days" in accepted.output
     (paired,) = [gate for gate in decisions(warehouse)[-1].gates if gate.rule.endswith("with 95% confidence")]
     assert paired.reason.endswith("(DeLong by day, 10 days)")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from typing import Any
@@ -126,12 +127,14 @@ class KilledError(BaseException):
     """As sudden as a signal: nothing handles it."""
 
 
-def fresh(shop: Any, day: int) -> tuple[datetime, datetime]:
-    """The days [day, day + 2) of October, with orders; other files give the same shop a June, July and August."""
-    since = datetime(2024, 10, day, tzinfo=UTC)
-    shop.land_orders(since.date(), (since + timedelta(days=2)).date())
-    shop.run().ingest()
-    return since, since + timedelta(days=2)
+@pytest.fixture(scope="module")
+def october(served: Any) -> Callable[[int], tuple[datetime, datetime]]:
+    """Gives the days [day, day + 2) of October, with orders; other files give the same shop a June, July and August."""
+    days = {day: datetime(2024, 10, day, tzinfo=UTC) for day in (1, 5, 9, 13)}
+    for since in days.values():
+        served.land_orders(since.date(), (since + timedelta(days=2)).date())
+    served.run().ingest()
+    return lambda day: (days[day], days[day] + timedelta(days=2))
 
 
 def once_and_counted(shop: Any, since: datetime, until: datetime, rows: int) -> None:
@@ -149,11 +152,10 @@ def once_and_counted(shop: Any, since: datetime, until: datetime, rows: int) -> 
 
 @pytest.mark.parametrize("step", ["append", "describe", "note"])
 def test_what_a_killed_scoring_left_is_completed_by_the_next_that_overlaps(
-    served: Any, step: str, monkeypatch: pytest.MonkeyPatch
+    served: Any, october: Callable[[int], tuple[datetime, datetime]], step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Killed before its predictions, their profile or the row of the ledger are appended."""
-    day = {"append": 1, "describe": 5, "note": 9}[step]
-    since, until = fresh(served, day)
+    since, until = october({"append": 1, "describe": 5, "note": 9}[step])
     run = served.run()
     champion = run.registry.find("shop", CHAMPION)
     owner, last = (Warehouse, run.warehouse.append) if step == "append" else (scoring, getattr(scoring, step))
@@ -175,10 +177,10 @@ def test_what_a_killed_scoring_left_is_completed_by_the_next_that_overlaps(
 
 
 def test_of_two_scorings_that_overlap_in_time_and_rows_each_row_is_scored_once(
-    served: Any, monkeypatch: pytest.MonkeyPatch
+    served: Any, october: Callable[[int], tuple[datetime, datetime]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One has seen what was scored before, and then another that overlaps comes and goes before it appends."""
-    since, until = fresh(served, 13)
+    since, until = october(13)
     run = served.run()
     champion = run.registry.find("shop", CHAMPION)
     append, overtaken = Warehouse.append, list[Any]()
@@ -199,6 +201,7 @@ def test_of_two_scorings_that_overlap_in_time_and_rows_each_row_is_scored_once(
 
 SCORES = """
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from solvent.pipeline import Run

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -94,24 +96,21 @@ def test_its_notebooks_open_it_from_their_folder(own: Path) -> None:
     assert done.stdout.count("parcels.features.") == 3 * len(programs) == 12, done.stdout + done.stderr
 
 
-def test_its_test_passes(own: Path) -> None:
-    done = run(own, "-m", "pytest", "-q", "-p", "no:cacheprovider")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "3 passed" in done.stdout
-
-
-def test_its_test_fails_when_a_feature_looks_ahead(own: Path, tmp_path: Path) -> None:
+def test_its_test_passes_and_fails_when_a_feature_looks_ahead(own: Path, tmp_path: Path) -> None:
+    """Of two projects of a repository, whose tests share a session, one is as it was written."""
     root = tmp_path / "own"
     shutil.copytree(own, root, symlinks=True)
-    features = root / "lib/parcels/features.py"
+    assert new(root, "ahead").exit_code == 0
+    features = root / "lib/ahead/features.py"
     text = features.read_text()
     assert text.count("trailing_sums(rows, sources") == 1
     # Orders as if they were known when placed.
     early = 'sources["orders"].withColumn("available_time", F.col("event_time"))'
     features.write_text(text.replace('trailing_sums(rows, sources["orders"]', f"trailing_sums(rows, {early}"))
-    done = run(root, "-m", "pytest", "-q", "-p", "no:cacheprovider")
+    done = run(root, "-m", "pytest", "-q", "-rA", "-p", "no:cacheprovider")
     assert done.returncode == 1
-    assert "2 failed" in done.stdout, done.stdout
+    outcomes = re.findall(r"^(PASSED|FAILED|ERROR) tests/(\w+)/", done.stdout, re.MULTILINE)
+    assert Counter(outcomes) == {("PASSED", "parcels"): 3, ("PASSED", "ahead"): 1, ("FAILED", "ahead"): 2}, done.stdout
 
 
 @pytest.mark.parametrize("jars", [True, False])

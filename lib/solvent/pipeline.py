@@ -24,8 +24,9 @@ from solvent.config.base import counted, digest_of, first_of
 from solvent.config.estimator import Estimator
 from solvent.config.model import Intervals, Project
 from solvent.errors import EvaluationError, RefusedError, RegistryError
-from solvent.evaluation import ALL, DaySums, Evaluation, Lead, day_sums, lead
+from solvent.evaluation import ALL, DaySums, Evaluation, Lead, lead
 from solvent.evaluation.metrics import DESCRIPTIVE, UNPAIRED
+from solvent.evaluation.table import find_days
 from solvent.failure import noting
 from solvent.features.table import (
     FeatureBuild,
@@ -80,7 +81,7 @@ from solvent.release import (
 from solvent.report import ModelPage, investigation_page, model_page
 from solvent.retraining import Retraining, announce, record, standing_of, triggers, unrecorded
 from solvent.scoring import Interval, ScoreBatch, batches, described_of, predictions_table, score, scored_by, skew_of
-from solvent.session import at_once, session
+from solvent.session import session
 from solvent.settings import Settings
 from solvent.tables.sources import Pin, source_pins
 from solvent.tables.warehouse import Warehouse
@@ -283,10 +284,13 @@ class Run:
             self.training(self.baseline_name, self.project.baseline),
         ]
         with self.step("train", f"{self.project.model.name} and {self.project.baseline.name} learn") as say:
-            (version, made), (baseline, beside) = train(self.warehouse, self.registry, trainings, self.force)
-            say(told(version, self.project.model, made) + self.chosen(version))
-            say(told(baseline, self.project.baseline, beside) + self.chosen(baseline))
-            if (made or beside) and (remark := lock_remark(self.settings.root)) is not None:
+            found = train(self.warehouse, self.registry, trainings, self.force)
+            made = {version.digest: model for version, model in found if model is not None}
+            self.models |= made
+            (version, _), (baseline, _) = found
+            for (one, model), training in zip(found, trainings, strict=True):
+                say(told(one, training.estimator, model is not None) + self.chosen(one))
+            if made and (remark := lock_remark(self.settings.root)) is not None:
                 say(remark)
         for remark in self.registry.manifest(version).remarks:
             self.say(f"{'look at':<10} {remark}")
@@ -332,7 +336,7 @@ class Run:
         made: list[bool] = []
 
         def measured(training: Training, one: ModelVersion) -> Evaluation:
-            found, new = evaluation_of(self.warehouse, self.registry, training, one, self.force)
+            found, new = evaluation_of(self.warehouse, self.registry, training, one, self.model, self.force)
             made.append(new)
             return found
 
@@ -439,19 +443,19 @@ class Run:
             scored[CHALLENGER] = training, review.version
         if not scored:
             return {}
-        measures = self.project.evaluation
 
         def named(of: tuple[Training, ModelVersion]) -> tuple[object, ...]:
             return review.version.version, of[0].measured_from, of[1].name, of[1].version
 
         def sums(of: tuple[Training, ModelVersion]) -> DaySums:
-            rows, kind = self.scored_on(*of), training.estimator.kind
-            return day_sums(rows, kind=kind, slices=measures.slices, threshold=measures.threshold)
+            rows, model = of
+            subject = rows.subject(model.version, model.digest, model.name)
+            return find_days(self.warehouse, subject, self.project.evaluation, training.estimator.kind)
 
         new = {role: of for role, of in scored.items() if named(of) not in self.days}
         if new:
             with self.step("compare", f"{', '.join(new)} by day") as say:
-                self.days |= zip(map(named, new.values()), at_once(sums, list(new.values())), strict=True)
+                self.days |= {named(of): sums(of) for of in new.values()}
                 for role in sorted({CHAMPION, BASELINE} & {*scored}):
                     days = self.days[named(scored[role])].parts[ALL, ALL].days
                     say(f"challenger with {role} on {counted(len(days), 'day')}")

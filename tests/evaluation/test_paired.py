@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import date, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,14 +12,17 @@ import pytest
 from pyspark.sql import SparkSession
 from sklearn import metrics as sk
 
+from solvent.config.environment import Tables
 from solvent.config.model import Measures
 from solvent.errors import EvaluationError
-from solvent.evaluation import BINARY_METRICS, REGRESSION_METRICS, DaySums, day_sums, evaluate, lead
+from solvent.evaluation import BINARY_METRICS, REGRESSION_METRICS, Curves, DaySums, Evaluation, day_sums, evaluate, lead
 from solvent.evaluation.clustered import Placements, bootstrap_t, obuchowski_variance
 from solvent.evaluation.intervals import Interval
 from solvent.evaluation.metrics import HIGHER_IS_BETTER, SIGNED, UNPAIRED
 from solvent.evaluation.paired import Days, nearer_to_zero
+from solvent.evaluation.table import Subject, append_evaluation, find_days
 from solvent.evaluation.tallies import binary_sums_by_day
+from solvent.tables.warehouse import Warehouse
 
 THRESHOLD = 0.35
 START = datetime(2024, 1, 1, 6)
@@ -118,6 +122,24 @@ def test_leads_of_regressions(spark: SparkSession) -> None:
     rows["ours"], rows["theirs"] = rows["ours"] + 1e6, rows["theirs"] + 1e6
     ours, theirs = (of(spark, rows, model, "regression") for model in ("ours", "theirs"))
     assert_leads_equal(rows, ours, theirs, exact=1e-9)
+
+
+@pytest.mark.parametrize("kind", ["binary", "regression"])
+def test_what_was_entered_into_the_table_gives_the_same_leads_bit_for_bit(
+    spark: SparkSession, tmp_path: Path, kind: str
+) -> None:
+    rows, measures = sample(600, 12, 6, kind), Measures(metrics=("log_loss",), slices=("where",))
+    warehouse = Warehouse(lambda: spark, Tables(path=str(tmp_path)), "shop")
+    summed, found = [], []
+    for version, model in enumerate(("ours", "theirs")):
+        subject = Subject("shop", version, model, START, START, START, "features", [], "code", {})
+        summed.append(of(spark, rows, model, kind))
+        append_evaluation(warehouse, subject, measures, Evaluation([], Curves()), summed[-1])
+        found.append(find_days(warehouse, subject, measures, kind))
+    for metric in ("auc", "log_loss", "f1", "prediction_bias") if kind == "binary" else REGRESSION_METRICS:
+        for slice, value, _ in parts(rows):
+            leads = [lead(metric, *models, slice, value, confidence=0.9) for models in (summed, found)]
+            assert leads[0] == leads[1]
 
 
 def test_every_metric_has_a_lead_or_a_reason_why_not(both: tuple[DaySums, DaySums]) -> None:
@@ -288,8 +310,8 @@ def test_intervals_hold_as_often_as_they_say_though_rows_of_a_day_hang_together(
         day, label, scores = two_equal_models(rng, days, 60)
         found = lead(metric, *(by_day(day, label, score) for score in scores), confidence=0.9)
         held[sample] = found.low <= 0 <= found.high
-        alone = [by_day(np.arange(len(label)), label, score) for score in scores]
         if metric == "auc":
+            alone = [by_day(np.arange(len(label)), label, score) for score in scores]
             row = lead(metric, *alone, confidence=0.9)
             rows_alone[sample] = row.low <= 0 <= row.high
     assert held.mean() == pytest.approx(0.9, abs=TOLERANCE)

@@ -19,7 +19,7 @@ def test_who_comes_second_takes_the_version_of_who_came_first(shop: Any) -> None
     fitted = fitted_and_scored(run.training("shop_baseline", run.project.baseline))
     first, made = registered(run.warehouse, run.registry, fitted)
     assert made
-    assert registered(run.warehouse, run.registry, fitted) == (first, False)
+    assert registered(run.warehouse, run.registry, fitted) == (first, None)
     assert run.registry.versions("shop_baseline") == [first]
     assert [row["version"] for row in run.warehouse.rows(MANIFESTS)] == [first.version]
     # Whoever asks for another one gets it.

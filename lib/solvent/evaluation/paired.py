@@ -36,6 +36,9 @@ EPOCH = date(1970, 1, 1)
 FEWEST_DAYS = 10
 
 
+BINARY_SUMS = (*tallies.COUNTS, *tallies.DAY_FIXED, "n")
+
+
 @dataclass(frozen=True)
 class Days:
     """The sums of a model over the rows of each day of one slice value.

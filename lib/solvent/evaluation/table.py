@@ -1,7 +1,7 @@
-"""Evaluations as Delta tables: measurements in long form, one row for each metric on each slice value, and curves beside them.
+"""Evaluations as Delta tables: measurements in long form, one row for each metric on each slice value; beside them curves, and sums by day.
 
 An evaluation is named by the digest of what it is of and made with: the model, the rows, what is measured, code and environment. It is
-computed once, whether the model was then challenger, champion or baseline.
+computed once, whether the model was then challenger, champion or baseline; by the sums two models are compared without scoring again.
 """
 
 from __future__ import annotations
@@ -9,12 +9,17 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+
+import numpy as np
 
 from solvent.config.base import digest_of
 from solvent.config.expressions import Column
 from solvent.config.model import Measures
+from solvent.evaluation import regression
 from solvent.evaluation.evaluate import ordered
+from solvent.evaluation.metrics import Kind
+from solvent.evaluation.paired import BINARY_SUMS, Days, DaySums
 from solvent.evaluation.result import (
     CalibrationBin,
     Curves,
@@ -25,7 +30,7 @@ from solvent.evaluation.result import (
 )
 from solvent.tables.warehouse import Warehouse
 
-EVALUATIONS, CURVES = "evaluations", "evaluation_curves"
+EVALUATIONS, CURVES, DAYS = "evaluations", "evaluation_curves", "evaluation_days"
 COLUMNS = (
     Column("evaluation", "STRING"),
     Column("model", "STRING"),
@@ -56,6 +61,15 @@ CURVE_COLUMNS = (
         "ARRAY<STRUCT<lower:DOUBLE,upper:DOUBLE,mean_prediction:DOUBLE,observed:DOUBLE,low:DOUBLE,high:DOUBLE,n:BIGINT>>",
     ),
     Column("histogram", "ARRAY<STRUCT<lower:DOUBLE,upper:DOUBLE,positives:BIGINT,negatives:BIGINT>>"),
+)
+# Null are those of another kind of label.
+SUMS = tuple(dict.fromkeys([*BINARY_SUMS, *regression.SUMS]))
+DAY_COLUMNS = (
+    Column("evaluation", "STRING"),
+    Column("slice", "STRING"),
+    Column("slice_value", "STRING"),
+    Column("day", "DATE"),
+    *(Column(name, "DOUBLE") for name in SUMS),
 )
 
 
@@ -116,10 +130,28 @@ def find_evaluation(warehouse: Warehouse, subject: Subject, measures: Measures) 
     )
 
 
-def append_evaluation(warehouse: Warehouse, subject: Subject, measures: Measures, found: Evaluation) -> None:
+def find_days(warehouse: Warehouse, subject: Subject, measures: Measures, kind: Kind) -> DaySums:
+    """The sums by day of an evaluation that was made before."""
+    parts: dict[tuple[str, str], dict[date, Mapping[str, float]]] = {}
+    for row in warehouse.rows(DAYS, evaluation=subject.evaluation(measures)):
+        parts.setdefault((row["slice"], row["slice_value"]), {})[row["day"]] = row
+    names = BINARY_SUMS if kind == "binary" else ("n", *regression.SUMS)
+    return DaySums(
+        kind,
+        {
+            part: Days(tuple(sorted(of)), {name: np.array([of[day][name] for day in sorted(of)]) for name in names})
+            for part, of in parts.items()
+        },
+    )
+
+
+def append_evaluation(
+    warehouse: Warehouse, subject: Subject, measures: Measures, found: Evaluation, days: DaySums
+) -> None:
     """Enters an evaluation into the tables; once, however often it is called."""
     name = subject.evaluation(measures)
     warehouse.create(EVALUATIONS, COLUMNS)
+    warehouse.create(DAYS, DAY_COLUMNS)
     warehouse.create(CURVES, CURVE_COLUMNS)
     pins = json.dumps(list(subject.pins))
     head = (
@@ -131,6 +163,12 @@ def append_evaluation(warehouse: Warehouse, subject: Subject, measures: Measures
         for one in found.measurements
     ]
     warehouse.append_rows(EVALUATIONS, rows, COLUMNS, digest_of([name, subject.model, subject.version]))
+    by_day = [
+        (name, *part, day, *(float(of.sums[one][at]) if one in of.sums else None for one in SUMS))
+        for part, of in days.parts.items()
+        for at, day in enumerate(of.days)
+    ]
+    warehouse.append_rows(DAYS, by_day, DAY_COLUMNS, name)
     # The curves come last: an evaluation that has them is complete.
     curves = found.curves
     row = (

@@ -7,7 +7,7 @@ and makes the training complete. The Delta table manifests is a copy of what the
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ from solvent.config.base import counted, digest_of
 from solvent.config.estimator import Estimator
 from solvent.config.expressions import Column
 from solvent.errors import EvaluationError, IntegrityError
-from solvent.evaluation import ALL, Evaluation, evaluate
+from solvent.evaluation import ALL, DaySums, Evaluation, day_sums, evaluate
 from solvent.evaluation.table import append_evaluation, find_evaluation
 from solvent.identity import FORMAT, Manifest, calculation_of
 from solvent.registry import ModelVersion
@@ -47,20 +47,23 @@ MANIFEST_COLUMNS = (
 
 @dataclass(frozen=True)
 class Scored:
-    """A fitted model on the holdout: its evaluation, and the digest of its predictions."""
+    """A fitted model on the holdout: its evaluation, its sums by day, and the digest of its predictions."""
 
     evaluation: Evaluation
+    days: DaySums
     predictions_digest: str
 
 
 def score_holdout(training: Training, model: PipelineModel) -> Scored:
     """Scores the holdout once; measures and digests the predictions."""
-    kind, key = training.estimator.kind, training.project.predicted.key
-    with kept(predict(model, training.holdout_rows, kind, training.carried)) as scored:
-        found = evaluate(scored, kind, training.project.evaluation, key)
+    kind, key, measures = training.estimator.kind, training.project.predicted.key, training.project.evaluation
+    carried = [*dict.fromkeys([*training.carried, "prediction_time"])]
+    with kept(predict(model, training.holdout_rows, kind, carried)) as scored:
+        found = evaluate(scored, kind, measures, key)
+        days = day_sums(scored, kind=kind, slices=measures.slices, threshold=measures.threshold)
         names = [*key, "prediction"]
         digest = content_of(scored, names).digest(declarations(scored, names))
-    return Scored(found, digest)
+    return Scored(found, days, digest)
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,7 @@ class Fitted:
 
 def train(
     warehouse: Warehouse, registry: Registry, trainings: Sequence[Training], force: bool = False
-) -> list[tuple[ModelVersion, bool]]:
+) -> list[tuple[ModelVersion, PipelineModel | None]]:
     """Makes the models of trainings, unless they are there. They are fitted at the same time, and registered one after the other.
 
     Args:
@@ -92,7 +95,7 @@ def train(
         force: Make another version even so.
 
     Returns:
-        For each training the registered version, and whether it was made now.
+        For each training the registered version, and its model if it was made now.
 
     Raises:
         TrainingError: If a model cannot be learned from the rows; nothing is registered then.
@@ -106,7 +109,7 @@ def train(
     made = {
         one.training.key: registered(warehouse, registry, one, force) for one in at_once(fitted_and_scored, missing)
     }
-    return [made[one.key] if found is None else (found, False) for one, found in zip(trainings, there, strict=True)]
+    return [made[one.key] if found is None else (found, None) for one, found in zip(trainings, there, strict=True)]
 
 
 def fitted_and_scored(training: Training) -> Fitted:
@@ -151,8 +154,8 @@ def chosen(training: Training, found: SearchResult | None) -> Estimator:
 
 def registered(
     warehouse: Warehouse, registry: Registry, fitted: Fitted, another: bool = False
-) -> tuple[ModelVersion, bool]:
-    """Logs a model and registers it, which makes its training complete, unless a run at the same time has; and whether this one has.
+) -> tuple[ModelVersion, PipelineModel | None]:
+    """Logs a model and registers it, which makes its training complete, unless a run at the same time has; the model if this one has.
 
     Args:
         warehouse: The project's tables.
@@ -175,14 +178,28 @@ def registered(
         )
     mine = made.run_id == run_id
     note(warehouse, made, manifest if mine else registry.manifest(made))
-    append_evaluation(warehouse, training.subject(made.version, digest), training.project.evaluation, found)
-    return made, mine
+    subject, measures = training.subject(made.version, digest), training.project.evaluation
+    append_evaluation(warehouse, subject, measures, found, fitted.scored.days)
+    return made, fitted.model if mine else None
 
 
 def evaluation_of(
-    warehouse: Warehouse, registry: Registry, training: Training, version: ModelVersion, force: bool = False
+    warehouse: Warehouse,
+    registry: Registry,
+    training: Training,
+    version: ModelVersion,
+    load: Callable[[ModelVersion], PipelineModel],
+    force: bool = False,
 ) -> tuple[Evaluation, bool]:
     """The evaluation of any registered model on the holdout of a training, and whether it was made now.
+
+    Args:
+        warehouse: The project's tables.
+        registry: The project's models.
+        training: Whose holdout.
+        version: What is evaluated.
+        load: Gives the model of a version, verified.
+        force: Measure it even if it was measured before.
 
     Raises:
         EvaluationError: If the model needs a column that the build does not have.
@@ -194,8 +211,8 @@ def evaluation_of(
     if found is not None:
         return found, False
     require_inputs(version, registry.manifest(version), training.rows.columns)
-    scored = score_holdout(training, registry.load(version))
-    append_evaluation(warehouse, subject, measures, scored.evaluation)
+    scored = score_holdout(training, load(version))
+    append_evaluation(warehouse, subject, measures, scored.evaluation, scored.days)
     return scored.evaluation, True
 
 
