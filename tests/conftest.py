@@ -36,14 +36,20 @@ Progress.line_every = 3600.0
 LONGEST = (
     "deployment/test_deploy.py",
     "test_pipeline.py",
-    "registry/test_server.py",
+    "test_scoring.py",
     "monitoring/test_monitor.py",
+    "registry/test_server.py",
     "test_replay.py",
     "test_ingest.py",
-    "training/test_search.py",
     "test_catalog.py",
+    "training/test_unseen.py",
+    "training/test_search.py",
     "investigation/test_investigation.py",
     "notebooks/test_execution.py",
+    "test_existing.py",
+    "test_skeleton.py",
+    "evaluation/test_paired.py",
+    "training/test_arithmetic.py",
 )
 
 

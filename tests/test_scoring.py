@@ -102,6 +102,7 @@ def test_late_rows_are_added_and_another_model_replaces_nothing(served: Any) -> 
         baseline,
         Interval(SINCE, UNTIL, run.pins),
         run.code,
+        run.model,
     )
     assert made
     assert (beside.rows, beside.scored_before) == (61, 0)

@@ -551,7 +551,14 @@ class Run:
         interval = Interval(since, until, self.pins)
         with self.step("score", f"{version} predicts {since:%Y-%m-%d} to {until:%Y-%m-%d}") as say:
             batch, made = score(
-                self.warehouse, self.registry, self.project, self.settings.groups, version, interval, self.code
+                self.warehouse,
+                self.registry,
+                self.project,
+                self.settings.groups,
+                version,
+                interval,
+                self.code,
+                self.model,
             )
             before = f", {batch.scored_before:,} scored before" if batch.scored_before else ""
             left = f", {batch.unscored:,} without a usable prediction" if batch.unscored else ""

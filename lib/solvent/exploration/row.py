@@ -69,7 +69,7 @@ def find_row(run: Run, version: ModelVersion, key: Mapping[str, Any] | None = No
         RefusedError: If the model has not seen such a row.
     """
     training = run.trained_before(version)
-    names, model = run.project.predicted.key, run.registry.load(version)
+    names, model = run.project.predicted.key, run.model(version)
     if key is None:
         scored = predict(model, training.in_holdout, run.project.model.kind, names)
         best = scored.orderBy(F.desc("prediction"), *map(quoted, names)).select(*map(quoted, names)).limit(1).collect()

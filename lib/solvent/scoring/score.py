@@ -14,6 +14,7 @@ from contextlib import ExitStack
 from datetime import datetime
 from functools import partial
 
+from pyspark.ml import PipelineModel
 from pyspark.sql import Column as Expression
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -80,6 +81,7 @@ def score(
     version: ModelVersion,
     interval: Interval,
     code: str,
+    load: Callable[[ModelVersion], PipelineModel],
 ) -> tuple[ScoreBatch, bool]:
     """Scores the rows of an interval, unless it was done.
 
@@ -88,9 +90,10 @@ def score(
         registry: The project's models.
         project: Declares rows and sources.
         groups: Its feature groups.
-        version: The model; its files are verified by digest.
+        version: The model.
         interval: Which rows, and the sources to build their features from.
         code: Digest of the code, for the ledger.
+        load: Gives the model of a version, whose files were verified by digest.
 
     Returns:
         The batch, and whether it was made now.
@@ -109,7 +112,8 @@ def score(
     for one in waiting:
         if one.overlaps(mine) or appended(warehouse, one):
             # It may be that of another version with the same digest.
-            complete(warehouse, registry, project, groups, registry.find(one.model, str(one.model_version)), one, code)
+            whose = registry.find(one.model, str(one.model_version))
+            complete(warehouse, registry, project, groups, whose, one, code, load)
     return next(one for one in batches(warehouse, version.digest) if one.batch == name), True
 
 
@@ -127,12 +131,13 @@ def complete(
     version: ModelVersion,
     claim: Claim,
     code: str,
+    load: Callable[[ModelVersion], PipelineModel],
 ) -> None:
     """Scores the rows of a claim that have no prediction of its model yet, whatever part of that was done before."""
     started = time.monotonic()
     name, interval, table = claim.batch, claim.interval, claim.table
     manifest, columns = registry.manifest(version), prediction_columns(project, groups)
-    predicted = partial(predict, registry.load(version), kind=project.model.kind)
+    predicted = partial(predict, load(version), kind=project.model.kind)
     key, features = list(project.predicted.key), [feature.name for feature in declared(groups)]
     carried = dict.fromkeys([*(column.name for column in columns if column not in MODEL_COLUMNS), *features])
     sound, new = scorable(project), F.col("_before").isNull()
