@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 from pyspark.sql.types import BinaryType
 
-from solvent.config.model import TIMES, Source
+from solvent.config.model import ALWAYS_KNOWN, TIMES, Source
 from solvent.ingest.texts import CORRUPT
 from solvent.ingest.values import is_in_range, value_of
 from solvent.tables.digest import row_hash
@@ -78,9 +79,16 @@ def fails(expression: str, among: Column) -> Column:
 
     Spark has no general TRY, but evaluates all of the argument of try_to_binary within one; and a struct is never null.
     """
+    if is_plain(expression):
+        return F.when(among, F.lit(False))
     tried = F.try_to_binary(F.struct(F.expr(expression)).cast("string"), F.lit("utf-8"))
     # Under a condition, as Spark computes what several expressions share once, before and outside of each one's TRY, but for branches.
     return F.when(among, tried.isNull())
+
+
+def is_plain(expression: str) -> bool:
+    """Whether an expression is a column or a constant time, so that it cannot fail."""
+    return expression == ALWAYS_KNOWN or re.fullmatch(r"\w+|`[^`]+`", expression.strip()) is not None
 
 
 def sorted_out(rows: DataFrame, source: Source, stored: DataFrame | None) -> DataFrame:
