@@ -274,6 +274,10 @@ def test_what_is_not_there_or_no_longer_fits_is_said_without_a_new_file(empty_sh
         taken_in(empty_shop)
 
 
+def bzip2_without_its_end(folder: Path) -> None:
+    (folder / "bad.csv.bz2").write_bytes(bz2.compress("\n".join([HEADER, *GOOD]).encode())[:-5])
+
+
 def truncated_gzip(folder: Path) -> None:
     lines = "\n".join([HEADER, *(f"{n},c{n % 7},2024-01-01 10:00:00,{n * 7919 % 1009}.5,0" for n in range(20000))])
     content = gzip.compress(lines.encode())
@@ -293,6 +297,7 @@ def truncated_zip(folder: Path) -> None:
 
 BAD_FILES: list[tuple[Callable[[Path], object], str]] = [
     (lambda folder: (folder / "bad.csv").write_bytes(b""), r"bad\.csv: is empty"),
+    (bzip2_without_its_end, r"bad\.csv\.bz2: has no end of bzip2 where it ends"),
     (truncated_gzip, r"bad\.csv\.gz: cannot be read to its end, it is cut off or damaged"),
     (
         lambda folder: (folder / "bad.csv.gz").write_bytes(b"id,customer\n"),

@@ -38,6 +38,9 @@ ARCHIVES = {
 }
 PACKED = (*COMPRESSIONS, *ARCHIVES)
 HEAD = 8
+# bzip2 ends with this mark, a checksum of 32 bits, and bits that fill the last byte; its reader in Java takes what has no end.
+BZIP2_END, CHECKSUM = f"{0x177245385090:048b}", 32
+TAIL = 11
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ class LandingFile:
 
     Attributes:
         head: Its first bytes in hex, if it was read now.
+        tail: Its last bytes likewise.
     """
 
     file: str
@@ -53,6 +57,7 @@ class LandingFile:
     modified: object
     sha256: str
     head: str = ""
+    tail: str = ""
 
     @property
     def compression(self) -> str | None:
@@ -72,6 +77,8 @@ class LandingFile:
         named = self.compression
         if named is not None and self.head and not re.match(COMPRESSIONS[named], self.head):
             return f"is not compressed as its end {named} says; land it again whole"
+        if named == ".bz2" and self.head and not ends_as_bzip2(self.tail):
+            return "has no end of bzip2 where it ends, so that it is cut off, or more than that is in it; land it again whole"
         found = next((end for end in (".gz", ".bz2", ".zst") if re.match(COMPRESSIONS[end], self.head)), None)
         if named is None and found is not None:
             return f"is compressed, which its name does not say; land it with the end {found}"
@@ -132,8 +139,8 @@ def landing_files(
     sums = hashed(warehouse, read) if read else {}
 
     def described(source: str, file: str, row: Row) -> LandingFile:
-        sha256, head = (known[source][file], "") if file in known[source] else sums[row["path"]]
-        return LandingFile(file, row["length"], row["modificationTime"], sha256, head)
+        found = (known[source][file],) if file in known[source] else sums[row["path"]]
+        return LandingFile(file, row["length"], row["modificationTime"], *found)
 
     return {source: [described(source, *one) for one in sorted(files.items())] for source, files in found.items()}
 
@@ -172,12 +179,21 @@ def known_sums(files: Mapping[str, Row], seen: Mapping[str, Mapping[str, Any]]) 
     }
 
 
-def hashed(warehouse: Warehouse, rows: Sequence[Row]) -> dict[str, tuple[str, str]]:
-    """SHA-256 and first bytes by path."""
+def hashed(warehouse: Warehouse, rows: Sequence[Row]) -> dict[str, tuple[str, str, str]]:
+    """SHA-256, first and last bytes by path."""
     files = contents(warehouse, [row["path"] for row in rows])
-    head = F.lower(F.hex(F.substring("content", 1, HEAD))).alias("head")
-    read = files.select("path", F.sha2("content", 256).alias("sha256"), head).collect()
-    return {row["path"]: (row["sha256"], row["head"]) for row in read}
+    head, tail = (F.lower(F.hex(F.substring("content", *part))) for part in ((1, HEAD), (-TAIL, TAIL)))
+    read = files.select(
+        "path", F.sha2("content", 256).alias("sha256"), head.alias("head"), tail.alias("tail")
+    ).collect()
+    return {row["path"]: (row["sha256"], row["head"], row["tail"]) for row in read}
+
+
+def ends_as_bzip2(tail: str) -> bool:
+    """Whether the last bytes of a file, in hex, are the end of a stream of bzip2."""
+    bits = "".join(f"{byte:08b}" for byte in bytes.fromhex(tail))
+    ends = (bits[: len(bits) - filled - CHECKSUM] for filled in range(8))
+    return any(end.endswith(BZIP2_END) and not int(bits[len(end) + CHECKSUM :] or "0", 2) for end in ends)
 
 
 def globbed(path: str) -> str:
