@@ -45,6 +45,11 @@ evaluation: {metrics: [auc, log_loss], slices: [customer]}
 )
 ORDERS = "sources.orders"
 WRONG = [
+    (
+        f"{ORDERS}.landing.options.timestampFormat",
+        "yyyyMMddHHmmssSSS",
+        "Spark cannot read 20240131223344123, which it writes",
+    ),
     (f"{ORDERS}.event_time", "customer", "customer is string, and not a time"),
     (f"{ORDERS}.event_time", "amount", "amount is double, and not a time"),
     (f"{ORDERS}.event_time", "NULL", "NULL is void, and not a time"),
@@ -97,6 +102,8 @@ def test_an_expression_that_spark_cannot_use_is_said_with_its_key(
     ("key", "expression"),
     [
         (f"{ORDERS}.event_time", "date(placed)"),
+        (f"{ORDERS}.landing.options.timestampFormat", "dd/MM/yyyy HH:mm[:ss]"),
+        (f"{ORDERS}.landing.options.timestampFormat", "yyyyMMddHHmmss.SSS"),
         (f"{ORDERS}.derive.cents", "`home town`"),
         (f"{ORDERS}.derive.cents", "`größe` + `a-b`"),
         (f"{ORDERS}.derive.cents", "aggregate(split(customer, ','), 0, (acc, x) -> acc + length(x))"),

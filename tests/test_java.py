@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from solvent.java import output_aside, refusal, wrong_java
+from solvent.java import output_aside, refusal, wrong_java, wrong_locale
 
 ROOT = Path(__file__).resolve().parent.parent
 # Starts sessions, each with other settings and variables, in one process: none leaves a Java behind.
@@ -91,6 +91,17 @@ def test_no_java_on_path_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     assert wrong_java() == ""
     monkeypatch.setenv("PATH", str(tmp_path))
     assert wrong_java().startswith("there is no java on PATH: install Java 17 or later")
+
+
+@pytest.mark.parametrize(("folder", "locale", "wrong"), [("ü", "C", True), ("ü", "C.UTF-8", False), ("u", "C", False)])
+def test_a_folder_that_java_has_no_name_for_is_said(
+    folder: str, locale: str, wrong: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / folder).mkdir()
+    monkeypatch.chdir(tmp_path / folder)
+    monkeypatch.setenv("LC_ALL", locale)
+    expected = f"Java cannot name the folder {tmp_path / folder} in the locale {locale}; set LC_ALL=C.UTF-8"
+    assert wrong_locale() == (expected if wrong else "")
 
 
 def test_only_what_was_started_writes_aside(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

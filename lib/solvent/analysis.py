@@ -1,4 +1,4 @@
-"""What Spark's own analyzer says of a project's expressions, before anything is read or written. It starts no job."""
+"""What Spark's own analyzer says of a project's expressions, before anything is read or written."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from solvent.config.model import Project, Source
 from solvent.errors import ConfigurationError
 from solvent.failure import cause
 
+# All of its parts differ, and so do its halves of a day.
+EXAMPLE = "TIMESTAMP '2024-01-31 22:33:44.123456'"
 MOMENTS = (DateType, TimestampType, TimestampNTZType)
 # Digests of the sections that were found right by this process, which makes many runs of one project.
 RIGHT: set[str] = set()
@@ -64,6 +66,9 @@ def analysed_source(spark: SparkSession, source: Source) -> DataFrame:
     Raises:
         ValueError: Naming the key of an expression that is wrong.
     """
+    for key in ("dateFormat", "timestampFormat"):
+        if source.landing.reading.get(key) is not None:
+            require_readable(spark, f"landing.options.{key}", str(source.landing.reading[key]))
     declared = [F.lit(None).cast(column.type).alias(column.name) for column in source.columns]
     facts = spark.range(0).select(*declared)
     for name, condition in source.expect.items():
@@ -75,6 +80,24 @@ def analysed_source(spark: SparkSession, source: Source) -> DataFrame:
     for name, expression in times.items():
         require_type(facts, name, expression, "a time", *MOMENTS)
     return facts.withColumns({name: F.expr(expression) for name, expression in times.items()})
+
+
+def require_readable(spark: SparkSession, key: str, pattern: str) -> None:
+    """Refuses a format of times by which Spark does not read what it writes by it, so that no value could be taken.
+
+    Raises:
+        ValueError: Naming the key.
+    """
+    text = F.date_format(F.expr(EXAMPLE), pattern)
+    again = F.date_format(F.try_to_timestamp(text, F.lit(pattern)), pattern)
+    try:
+        ((written, read),) = spark.range(1).select(text, again).collect()
+    except PySparkException as error:
+        raise ValueError(f"{key}: {pattern}: {cause(error)}") from None
+    if written != read:
+        raise ValueError(
+            f"{key}: {pattern}: Spark cannot read {written}, which it writes by it; put a mark between parts, such as before the S"
+        )
 
 
 def require_prediction(facts: DataFrame, project: Project) -> None:

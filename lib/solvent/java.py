@@ -53,6 +53,14 @@ def refusal(said: str) -> str:
     return NOISE.sub("", (reasons or lines[-1:] or ["Java said nothing"])[0])[:300]
 
 
+def wrong_locale() -> str:
+    """What is wrong with the locale that Java would have, and what to do; "" if nothing is."""
+    locale = os.environ.get("LC_ALL")
+    if locale not in ("C", "POSIX") or os.getcwd().isascii():
+        return ""
+    return f"Java cannot name the folder {os.getcwd()} in the locale {locale}; set LC_ALL=C.UTF-8"
+
+
 def wrong_java() -> str:
     """What is wrong with the Java that Spark would start, and what to do; "" if nothing is."""
     wanted = f"install Java {OLDEST} or later, and put it on PATH or set JAVA_HOME to it"

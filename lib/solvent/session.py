@@ -21,7 +21,7 @@ from pyspark.sql import DataFrame, SparkSession, is_remote
 from solvent.config.environment import Environment
 from solvent.errors import ConfigurationError, SessionError
 from solvent.failure import cause
-from solvent.java import output_aside, refusal
+from solvent.java import output_aside, refusal, wrong_locale
 
 log = logging.getLogger(__name__)
 
@@ -138,7 +138,8 @@ def started(builder: SparkSession.Builder, environment: str) -> SparkSession:
         except (PySparkException, Py4JError, OSError) as error:
             said.seek(0)
             # An error of Java says why; one of Python only that no Java answers.
-            why = cause(error) if isinstance(error, Py4JJavaError) else refusal(said.read().decode(errors="replace"))
+            output = said.read().decode(errors="replace")
+            why = wrong_locale() or (cause(error) if isinstance(error, Py4JJavaError) else refusal(output))
             raise SessionError(
                 f"environment {environment}: Spark does not start: {why}; `solvent --verbose` shows all that Java says"
             ) from error

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import sys
 from datetime import date
 from pathlib import Path
 
@@ -116,7 +119,8 @@ def summary(run: Run, review: Review, environment: str, page: Path) -> None:
     project, version = run.project.project, review.version.version
     rest = "" if environment == "local" else f" --environment {environment}"
     tracking = run.settings.environment.mlflow.tracking_uri
-    models = f".venv/bin/mlflow ui --backend-store-uri {tracking}" if tracking.startswith("sqlite:") else tracking
+    mlflow = shlex.quote(os.path.relpath(Path(sys.executable).with_name("mlflow")))
+    models = f"{mlflow} ui --backend-store-uri {shlex.quote(tracking)}" if tracking.startswith("sqlite:") else tracking
     click.echo(f"""
 Where to look
   report     {page}
