@@ -286,6 +286,7 @@ WAYS: dict[str, tuple[Callable[[Path], None], tuple[str, ...], int, str]] = {
     ),
     # The environment
     "an environment that is not there": (nothing, ("check", "--environment", "nowhere"), 2, "no such file"),
+    "an environment out of its folder": (nothing, ("check", "--environment", "../local"), 2, "give the name of a file"),
     "an environment that is a folder": (remove(LOCAL), CHECK, 2, LOCAL),
     "an environment file in no folder": (nothing, ("check", "--environment", "/nowhere/x.yml"), 2, "no such file"),
     "an environment file below a file": (nothing, ("check", "--environment", f"{MODEL}/x.yml"), 2, "x.yml"),
@@ -360,6 +361,16 @@ def test_every_way_to_fail_without_spark_is_one_line(way: str, folder: Path) -> 
     assert why.format(folder=folder) in line
     # It names a file, a key, a table or an option.
     assert re.search(r"/|--", line), line
+
+
+@pytest.mark.parametrize("words", [["--help"], ["history"]])
+def test_what_cannot_be_printed_is_said(words: list[str], example: Path) -> None:
+    with open("/dev/full", "w") as full:
+        program = [sys.executable, "-m", "solvent.cli", "--root", str(example), *words]
+        done = subprocess.run(program, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert "what is printed: No space left on device" in line
 
 
 @pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143)])

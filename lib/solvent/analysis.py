@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pyspark.errors import PySparkException
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import BooleanType, DataType, DateType, TimestampNTZType, TimestampType
 
@@ -16,6 +16,7 @@ from solvent.failure import cause
 
 # All of its parts differ, and so do its halves of a day.
 EXAMPLE = "TIMESTAMP '2024-01-31 22:33:44.123456'"
+UNITS = ("year", "month", "day", "hour", "minute", "second", "millisecond", "microsecond")
 MOMENTS = (DateType, TimestampType, TimestampNTZType)
 # Digests of the sections that were found right by this process, which makes many runs of one project.
 RIGHT: set[str] = set()
@@ -83,21 +84,31 @@ def analysed_source(spark: SparkSession, source: Source) -> DataFrame:
 
 
 def require_readable(spark: SparkSession, key: str, pattern: str) -> None:
-    """Refuses a format of times by which Spark does not read what it writes by it, so that no value could be taken.
+    """Refuses a format by which Spark does not read what it writes by it, to the smallest part that is named.
+
+    With a part missing before that, a value would be completed by what nobody sent.
 
     Raises:
         ValueError: Naming the key.
     """
-    text = F.date_format(F.expr(EXAMPLE), pattern)
-    again = F.date_format(F.try_to_timestamp(text, F.lit(pattern)), pattern)
+    example, text = F.expr(EXAMPLE), F.date_format(F.expr(EXAMPLE), pattern)
+    read = F.try_to_timestamp(text, F.lit(pattern))
+    whole = read.isin(*(F.date_trunc(unit, example) for unit in UNITS))
     try:
-        ((written, read),) = spark.range(1).select(text, again).collect()
+        ((shown, written, again, right),) = spark.range(1).select(*map(as_text, (example, text, read)), whole).collect()
     except PySparkException as error:
         raise ValueError(f"{key}: {pattern}: {cause(error)}") from None
-    if written != read:
+    if not right:
+        found = "does not read again" if again is None else f"reads as {again}"
         raise ValueError(
-            f"{key}: {pattern}: Spark cannot read {written}, which it writes by it; put a mark between parts, such as before the S"
+            f"{key}: {pattern}: Spark writes {shown} as {written}, which it {found}; name a time from its year on, hours as HH, or hh "
+            "and a, with marks between parts"
         )
+
+
+def as_text(value: Column) -> Column:
+    """A value as Spark shows it."""
+    return value.cast("string")
 
 
 def require_prediction(facts: DataFrame, project: Project) -> None:

@@ -40,9 +40,14 @@ class Commands(click.Group):
         found: click.Command = getattr(module, f"{name.replace('-', '_')}_command")
         return found
 
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Runs with what the terminal gives; also what goes wrong before a subcommand is known ends with a line."""
+        with ended_plainly(lambda: "solvent"):
+            return super().main(*args, **extra)
+
     def invoke(self, ctx: click.Context) -> Any:
         """Runs a subcommand; whatever goes wrong ends with a line and an exit code."""
-        with ended_plainly(lambda: " ".join(filter(None, ["solvent", ctx.invoked_subcommand])), ctx.params["verbose"]):
+        with ended_plainly(lambda: f"solvent {ctx.invoked_subcommand or ''}".strip(), ctx.params["verbose"]):
             return super().invoke(ctx)
 
 

@@ -60,8 +60,8 @@ def ended_plainly(what: Callable[[], str], verbose: bool = False) -> Iterator[No
     try:
         with stoppable() as stopped:
             yield
-    except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
-        # What click says itself, and what it says nothing of: that nobody reads what is printed.
+    except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError, SystemExit):
+        # What click says itself, what it says nothing of: that nobody reads what is printed, and what has been said.
         raise
     except BaseException as error:
         if stopped or interrupted(error):
@@ -122,9 +122,8 @@ def sentence(error: BaseException) -> str:
     if isinstance(error, SyntaxError):
         return f"{error.filename}:{error.lineno}: {error.msg}"
     if isinstance(error, OSError) and error.strerror:
-        return ": ".join(
-            [str(name) for name in (error.filename, error.filename2) if name is not None] + [error.strerror]
-        )
+        names = [str(name) for name in (error.filename, error.filename2) if name is not None]
+        return ": ".join([*(names or ["what is printed"] if is_of_printing(error) else names), error.strerror])
     if type(error).__module__ == "py4j.protocol" and type(error).__name__ != "Py4JJavaError":
         return "Java, which Spark runs in, has ended; it was killed, or had too little memory"
     text = str(error)
@@ -135,6 +134,12 @@ def sentence(error: BaseException) -> str:
     if type(error).__module__.split(".")[0] in ("builtins", "py4j") and not roots:
         return f"{type(error).__name__}: {first}" if first else type(error).__name__
     return first or type(error).__name__
+
+
+def is_of_printing(error: BaseException) -> bool:
+    """Whether an error comes out of what writes to the terminal, or to what stands for it."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return bool(frames) and Path(frames[-1].filename) == Path(click.utils.__file__)
 
 
 def origin(text: str) -> str:

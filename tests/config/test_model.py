@@ -443,6 +443,17 @@ def test_a_duration_is_read_back_as_it_was(number: int, unit: str) -> None:
     assert to_duration(f"{number} {unit}") == to_duration(f"{number} {unit}s") == duration
 
 
+def test_what_follows_a_type_and_would_mean_nothing_is_refused() -> None:
+    assert [column.nullable for column in parse_columns("a INT NULL, b INT NOT NULL, c INT COMMENT 'x'")] == [
+        True,
+        False,
+        True,
+    ]
+    for ddl in ("b INT DEFAULT 5", "b STRING COLLATE UNICODE_CI", "b INT GENERATED ALWAYS AS (1)", "b INT PRIMARY KEY"):
+        with pytest.raises(ValueError, match=r"column b: .* means nothing in a source; leave it out"):
+            parse_columns(ddl)
+
+
 def test_columns_of_a_declaration() -> None:
     found = parse_columns("id INT NOT NULL, `odd name` DECIMAL(10, 2), at timestamp, text STRING COMMENT 'x, y'")
     assert [column.ddl for column in found] == [

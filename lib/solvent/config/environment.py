@@ -224,6 +224,10 @@ def load_environment(name: str, root: Path) -> Environment:
         ConfigurationError: If it is missing or wrong.
     """
     path = Path(name) if name.endswith((".yml", ".yaml")) else root / "conf" / "environments" / f"{name}.yml"
+    if path.stem != name and path != Path(name):
+        raise ConfigurationError(
+            f"environment '{name}': give the name of a file of conf/environments, or a path that ends in .yml"
+        )
     found = validated(Places, read_yaml(path), path)
     mlflow = {
         "tracking_uri": absolute_uri(found.mlflow.tracking_uri, root),

@@ -62,11 +62,15 @@ class Column:
         return f"`{self.name}` {self.type}{'' if self.nullable else ' NOT NULL'}"
 
 
+# What may follow a column's type.
+KEPT = (exp.NotNullColumnConstraint, exp.CommentColumnConstraint)
+
+
 def parse_columns(ddl: str) -> tuple[Column, ...]:
     """The columns of a declaration such as "year INT NOT NULL, carrier STRING".
 
     Raises:
-        ValueError: If it does not parse, has a column twice, or a type that a landing file cannot hold.
+        ValueError: If it does not parse, has a column twice, a type that a landing file cannot hold, or more than may follow it.
     """
     try:
         table = sqlglot.parse_one(f"CREATE TABLE t ({ddl})", dialect="spark")
@@ -85,7 +89,13 @@ def parse_columns(ddl: str) -> tuple[Column, ...]:
         # As Spark reads it, and as its tables name it.
         type_name = re.sub(r"^DECIMAL(\((\d+)\))?$", lambda found: f"DECIMAL({found[2] or 10},0)", type_name)
         require_name(definition.name)
-        not_null = any(isinstance(one.kind, exp.NotNullColumnConstraint) for one in definition.constraints)
+        void = [one.sql("spark") for one in definition.constraints if not isinstance(one.kind, KEPT)]
+        if void:
+            raise ValueError(f"column {definition.name}: {void[0]} means nothing in a source; leave it out")
+        not_null = any(
+            isinstance(one.kind, exp.NotNullColumnConstraint) and not one.kind.args.get("allow_null")
+            for one in definition.constraints
+        )
         columns.append(Column(definition.name, type_name, not not_null))
     names = [column.name.lower() for column in columns]
     twice = {name for name in names if names.count(name) > 1}
