@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import warnings
 from collections.abc import Callable
 from datetime import UTC, date, datetime
@@ -107,7 +108,8 @@ def listen(verbose: bool = False) -> None:
     # It names whole URLs, of which a part may be a secret.
     logging.getLogger("urllib3").setLevel(logging.CRITICAL)
     if not verbose:
-        # It has a level of its own.
+        # It has a level of its own, and sets that when it is imported, which may be later.
+        os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "CRITICAL")
         logging.getLogger("mlflow").setLevel(logging.CRITICAL)
         logging.getLogger("py4j").setLevel(logging.CRITICAL)
         for name in ("DataFrameQueryContextLogger", "SQLQueryContextLogger"):

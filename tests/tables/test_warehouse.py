@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -125,6 +126,16 @@ def test_one_writer_only_has_a_turn(spark: SparkSession, tmp_path: Path) -> None
     found = {row["a"] for row in without.rows("turns")}
     assert len(found) == 3
     assert {8, 9} < found
+
+
+def test_a_table_that_has_lost_its_log_is_not_one_that_never_was(tmp_path: Path) -> None:
+    without, columns = Warehouse(no_session, Tables(path=str(tmp_path)), "shop"), [Column("a", "INT")]
+    without.create("ledger", columns)
+    without.append_rows("ledger", [(1,)], columns, "one")
+    shutil.rmtree(tmp_path / "shop/ledger/_delta_log")
+    for read in (without.rows, without.exists, lambda table: without.create(table, columns)):
+        with pytest.raises(TableError, match="shop/ledger: holds data and no log of Delta"):
+            read("ledger")
 
 
 def test_a_table_with_other_columns_is_refused(tmp_path: Path) -> None:

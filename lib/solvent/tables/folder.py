@@ -30,11 +30,16 @@ def log_in(folder: Path) -> DeltaTable | None:
     """The table of a folder; None where there is none, or none yet.
 
     Raises:
-        TableError: If there is a log that cannot be read.
+        TableError: If there is a log that cannot be read, or data without a log.
     """
     try:
         return DeltaTable(folder)
     except TableNotFoundError:
+        # A table begins with its log.
+        if next(folder.rglob("*.parquet"), None) is not None:
+            raise TableError(
+                f"{folder}: holds data and no log of Delta (_delta_log); restore it, or remove the folder"
+            ) from None
         return None
     except DeltaError as error:
         raise TableError(f"{folder}: its log cannot be read: {cause(error)}") from error
