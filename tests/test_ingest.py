@@ -15,6 +15,7 @@ from pathlib import Path
 from threading import Barrier
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
@@ -295,6 +296,12 @@ def truncated_zip(folder: Path) -> None:
     (folder / "bad.zip").write_bytes(content[: len(content) // 2])
 
 
+def zstd(folder: Path) -> None:
+    """Whose reader takes a file for whole of which the last part is cut off."""
+    content = pa.compress("\n".join([HEADER, *GOOD]).encode(), codec="zstd", asbytes=True)
+    (folder / "bad.csv.zst").write_bytes(content)
+
+
 BAD_FILES: list[tuple[Callable[[Path], object], str]] = [
     (lambda folder: (folder / "bad.csv").write_bytes(b""), r"bad\.csv: is empty"),
     (truncated_gzip, r"bad\.csv\.gz: cannot be read to its end, it is cut off or damaged"),
@@ -303,6 +310,7 @@ BAD_FILES: list[tuple[Callable[[Path], object], str]] = [
         r"bad\.csv\.gz: is not compressed as its end \.gz says",
     ),
     (bzip2_without_its_end, r"bad\.csv\.bz2: has no end of bzip2 where it ends"),
+    (zstd, r"bad\.csv\.zst: is zst, which is not read"),
     (zip_archive, r"bad\.zip: is zip, which is not read"),
     (truncated_zip, r"bad\.zip: is zip, which is not read"),
     (
@@ -339,6 +347,21 @@ def test_a_bad_file_is_named_and_leaves_nothing(empty_shop: Any) -> None:
     for name in ("source_orders", "quarantine", "ingest_files"):
         assert not empty_shop.run().warehouse.exists(name) or table(empty_shop, name).count() == 0
     assert only(taken_in(empty_shop)).accepted == 2
+
+
+def test_a_packed_file_that_is_cut_off_anywhere_is_refused(empty_shop: Any) -> None:
+    """Also in the last of several streams, of which a reader may take those before it for all."""
+    folder, names = empty_shop.landing / "orders", []
+    for name, pack in PACKED.items():
+        parts = [pack("\n".join(lines).encode()) for lines in ([HEADER, GOOD[0], ""], [*GOOD[1:], ""])]
+        whole = b"".join(parts[1:] if name.endswith("deflate") else parts)
+        for cut in (1, 5, 9, len(parts[1]) - 12, len(parts[1]) - 3):
+            names.append(f"{cut}-{name}")
+            (folder / names[-1]).parent.mkdir(exist_ok=True)
+            (folder / names[-1]).write_bytes(whole[:-cut])
+    with pytest.raises(IngestError) as caught:
+        taken_in(empty_shop)
+    assert sorted(line.split(": ")[0].rsplit("/", 1)[1] for line in str(caught.value).splitlines()) == sorted(names)
 
 
 def test_a_source_is_append_only(empty_shop: Any, spark: SparkSession) -> None:

@@ -16,7 +16,6 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-import pyarrow as pa
 import pytest
 from pyspark.sql import SparkSession
 
@@ -49,7 +48,6 @@ COMPRESSIONS = {
     ".GZ": gzip.compress,
     ".bz2": bz2.compress,
     ".deflate": zlib.compress,
-    ".zst": lambda content: pa.compress(content, codec="zstd", asbytes=True),
 }
 
 

@@ -23,7 +23,7 @@ def test_who_comes_second_takes_the_version_of_who_came_first(shop: Any) -> None
     assert run.registry.versions("shop_baseline") == [first]
     assert [row["version"] for row in run.warehouse.rows(MANIFESTS)] == [first.version]
     # Whoever asks for another one gets it.
-    again, made = registered(run.warehouse, run.registry, fitted, another=True)
+    again, made = registered(run.warehouse, run.registry, fitted, once=False)
     assert made
     assert run.registry.versions("shop_baseline") == [first, again]
     assert again.digest == first.digest

@@ -15,6 +15,7 @@ from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
 
 from solvent.errors import IngestError
+from solvent.session import SPARK_ERRORS
 from solvent.tables.warehouse import Warehouse, in_utc
 
 # By which a file is told to hold data.
@@ -25,11 +26,12 @@ LARGEST = 2**31 - 1 - 1024
 SHOWN = 20
 EMPTY = hashlib.sha256().hexdigest()
 # Compressions that Spark reads by the end of a file's name, in any letter case, that can be told by how they begin, and that can be seen
-# to be whole: Hadoop's lz4 and snappy have no mark at their end.
-COMPRESSIONS = {".gz": "1f8b", ".bz2": "425a683[1-9]", ".zst": "28b52ffd", ".deflate": "78"}
+# to be whole: of zstd, Hadoop's reader takes a file whose last part is cut off, and its lz4 and snappy have no mark at their end.
+COMPRESSIONS = {".gz": "1f8b", ".bz2": "425a683[1-9]", ".deflate": "78"}
 # What is not read, by the end of its name, or by how it begins.
 ARCHIVES = {
     ".zip": "504b0304",
+    ".zst": "28b52ffd",
     ".xz": "fd377a585a",
     ".7z": "377abcaf",
     ".rar": "526172211a",
@@ -79,7 +81,7 @@ class LandingFile:
             return f"is not compressed as its end {named} says; land it again whole"
         if named == ".bz2" and self.head and not ends_as_bzip2(self.tail):
             return "has no end of bzip2 where it ends, so that it is cut off, or more than that is in it; land it again whole"
-        found = next((end for end in (".gz", ".bz2", ".zst") if re.match(COMPRESSIONS[end], self.head)), None)
+        found = next((end for end in (".gz", ".bz2") if re.match(COMPRESSIONS[end], self.head)), None)
         if named is None and found is not None:
             return f"is compressed, which its name does not say; land it with the end {found}"
         return None
@@ -180,12 +182,24 @@ def known_sums(files: Mapping[str, Row], seen: Mapping[str, Mapping[str, Any]]) 
 
 
 def hashed(warehouse: Warehouse, rows: Sequence[Row]) -> dict[str, tuple[str, str, str]]:
-    """SHA-256, first and last bytes by path."""
+    """SHA-256, first and last bytes by path.
+
+    Raises:
+        IngestError: If a file cannot be opened.
+    """
     files = contents(warehouse, [row["path"] for row in rows])
     head, tail = (F.lower(F.hex(F.substring("content", *part))) for part in ((1, HEAD), (-TAIL, TAIL)))
-    read = files.select(
-        "path", F.sha2("content", 256).alias("sha256"), head.alias("head"), tail.alias("tail")
-    ).collect()
+    files = files.select("path", F.sha2("content", 256).alias("sha256"), head.alias("head"), tail.alias("tail"))
+    try:
+        read = files.collect()
+    except SPARK_ERRORS as error:
+        text = unquote(str(error))
+        named = [row["path"] for row in rows if path_below(row["path"], "/") in text]
+        if "FAILED_READ_FILE" not in text or not named:
+            raise
+        raise IngestError(
+            f"{max(named, key=len)}: cannot be opened; let it be read by whoever runs this, or remove it"
+        ) from None
     return {row["path"]: (row["sha256"], row["head"], row["tail"]) for row in read}
 
 

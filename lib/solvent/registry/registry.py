@@ -189,9 +189,9 @@ class Registry:
         digest: str,
         manifest: Manifest,
         description: str,
-        another: bool = False,
+        once: bool = False,
     ) -> ModelVersion:
-        """Makes a version of a stored model, unless another run of the same training has made one meanwhile; gives that which there is.
+        """Makes a version of a stored model.
 
         Args:
             name: The model.
@@ -201,7 +201,7 @@ class Registry:
             digest: Of the model.
             manifest: Of the model.
             description: For people.
-            another: Make one even so.
+            once: Give the version that another run of the same training has made meanwhile, if one has, and make no second.
         """
         with reachable(self.settings.tracking_uri):
             full = self.registered(name)
@@ -218,7 +218,7 @@ class Registry:
             found = [
                 one
                 for one in self.with_tags(name)
-                if one.run_id == run_id or (not another and tag_of(one, TRAINING) == training)
+                if one.run_id == run_id or (once and tag_of(one, TRAINING) == training)
             ]
             # Versions are numbered in the order they are made, so that all runs keep the same one.
             made, *again = sorted(found, key=lambda one: int(one.version))

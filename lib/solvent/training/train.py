@@ -107,7 +107,7 @@ def train(
     missing = [one for one, found in zip(trainings, there, strict=True) if found is None]
     # One after the other: MLflow fails where two runs tell of the same new data at once.
     made = {
-        one.training.key: registered(warehouse, registry, one, force) for one in at_once(fitted_and_scored, missing)
+        one.training.key: registered(warehouse, registry, one, not force) for one in at_once(fitted_and_scored, missing)
     }
     return [made[one.key] if found is None else (found, None) for one, found in zip(trainings, there, strict=True)]
 
@@ -153,7 +153,7 @@ def chosen(training: Training, found: SearchResult | None) -> Estimator:
 
 
 def registered(
-    warehouse: Warehouse, registry: Registry, fitted: Fitted, another: bool = False
+    warehouse: Warehouse, registry: Registry, fitted: Fitted, once: bool = True
 ) -> tuple[ModelVersion, PipelineModel | None]:
     """Logs a model and registers it, which makes its training complete, unless a run at the same time has; the model if this one has.
 
@@ -161,7 +161,7 @@ def registered(
         warehouse: The project's tables.
         registry: The project's models.
         fitted: The model.
-        another: Make another version even so.
+        once: Make no second version of the training.
     """
     # Imported only here, as Registry is by solvent.registry.
     from solvent.training.tracking import log_run, requirements, signature
@@ -174,7 +174,7 @@ def registered(
         manifest = manifest_of(fitted, calculation_of(warehouse.spark), digest, ancestor)
         log_run(warehouse, training, fitted.estimator, found, manifest)
         made = registry.register(
-            training.name, source, run_id, training.key, digest, manifest, training.project.description, another
+            training.name, source, run_id, training.key, digest, manifest, training.project.description, once
         )
     mine = made.run_id == run_id
     note(warehouse, made, manifest if mine else registry.manifest(made))
