@@ -29,7 +29,7 @@ def require_analysed(spark: SparkSession, project: Project, path: Path, earlier:
         spark: A session.
         project: Declares sources, rows and label.
         path: Its model.yml, which is named.
-        earlier: Whether a model was made of it before, which is to be made again as it was: it may take texts for times.
+        earlier: Whether a model was made of it before, which is to be made again as it was: it may take texts for times; no file is read
 
     Raises:
         ConfigurationError: Naming file, key, expression, and Spark's reason.
@@ -43,6 +43,7 @@ def require_analysed(spark: SparkSession, project: Project, path: Path, earlier:
             if name == project.prediction.source:
                 require_prediction(facts, project)
             if not earlier:
+                require_formats(spark, source)
                 require_no_text_for_a_time(facts, expressions_of(project, name))
         except ValueError as error:
             key = "" if str(error).startswith("prediction.") else f"sources.{name}."
@@ -67,9 +68,6 @@ def analysed_source(spark: SparkSession, source: Source) -> DataFrame:
     Raises:
         ValueError: Naming the key of an expression that is wrong.
     """
-    for key in ("dateFormat", "timestampFormat"):
-        if source.landing.reading.get(key) is not None:
-            require_readable(spark, f"landing.options.{key}", str(source.landing.reading[key]))
     declared = [F.lit(None).cast(column.type).alias(column.name) for column in source.columns]
     facts = spark.range(0).select(*declared)
     for name, condition in source.expect.items():
@@ -81,6 +79,18 @@ def analysed_source(spark: SparkSession, source: Source) -> DataFrame:
     for name, expression in times.items():
         require_type(facts, name, expression, "a time", *MOMENTS)
     return facts.withColumns({name: F.expr(expression) for name, expression in times.items()})
+
+
+def require_formats(spark: SparkSession, source: Source) -> None:
+    """Refuses formats of a source's files by which values would be lost or completed.
+
+    Raises:
+        ValueError: Naming the key.
+    """
+    for key in ("dateFormat", "timestampFormat"):
+        pattern = source.landing.reading.get(key)
+        if pattern is not None:
+            require_readable(spark, f"landing.options.{key}", str(pattern))
 
 
 def require_readable(spark: SparkSession, key: str, pattern: str) -> None:
