@@ -12,20 +12,19 @@ from solvent.training import MANIFESTS
 from solvent.training.train import fitted_and_scored, registered
 
 
-def test_who_comes_second_takes_the_version_of_who_came_first(shop: Any) -> None:
+def test_who_comes_second_takes_the_version_of_who_came_first(released: Any) -> None:
     """Both have found none before they began, and have made the same model."""
-    run = shop.run()
-    run.ingest()
-    fitted = fitted_and_scored(run.training("shop_baseline", run.project.baseline))
+    run, name = released.run(), "shop_at_once"
+    fitted = fitted_and_scored(run.training(name, run.project.baseline))
     first, made = registered(run.warehouse, run.registry, fitted)
     assert made
     assert registered(run.warehouse, run.registry, fitted) == (first, None)
-    assert run.registry.versions("shop_baseline") == [first]
-    assert [row["version"] for row in run.warehouse.rows(MANIFESTS)] == [first.version]
+    assert run.registry.versions(name) == [first]
+    assert [row["version"] for row in run.warehouse.rows(MANIFESTS, model=name)] == [first.version]
     # Whoever asks for another one gets it.
     again, made = registered(run.warehouse, run.registry, fitted, once=False)
     assert made
-    assert run.registry.versions("shop_baseline") == [first, again]
+    assert run.registry.versions(name) == [first, again]
     assert again.digest == first.digest
 
 
