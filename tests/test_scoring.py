@@ -202,7 +202,6 @@ def test_of_two_scorings_that_overlap_in_time_and_rows_each_row_is_scored_once(
 
 SCORES = """
 import sys
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from solvent.pipeline import Run

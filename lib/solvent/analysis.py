@@ -29,7 +29,7 @@ def require_analysed(spark: SparkSession, project: Project, path: Path, earlier:
         spark: A session.
         project: Declares sources, rows and label.
         path: Its model.yml, which is named.
-        earlier: Whether a model was made of it before, which is to be made again as it was: it may take texts for times; no file is read
+        earlier: Whether a model was made of it before, which is to be made again as it was: it may take texts for times.
 
     Raises:
         ConfigurationError: Naming file, key, expression, and Spark's reason.

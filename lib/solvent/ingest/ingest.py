@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import reduce
 from typing import Any
-from urllib.parse import unquote
 
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
@@ -25,7 +24,7 @@ from solvent.config.base import digest_of, duration_text, first_of
 from solvent.config.expressions import Column
 from solvent.config.model import Project, Source
 from solvent.errors import IngestError
-from solvent.ingest.landing import SHOWN, LandingFile, files_below, holds_data, landing_files, listing, refuse
+from solvent.ingest.landing import SHOWN, LandingFile, files_below, holds_data, landing_files, listing, refuse, unread
 from solvent.ingest.reading import Headers, examine, raw_rows
 from solvent.ingest.rows import judged, sorted_out, within_reach
 from solvent.session import SPARK_ERRORS, at_once, kept
@@ -52,6 +51,7 @@ QUARANTINE_COLUMNS = (
 )
 FATES = ("accepted", "quarantined", "duplicate")
 
+DAMAGED = "cannot be read to its end, it is cut off or damaged; land it again whole"
 # Source -> what is refused of it, a line each.
 Refused = dict[str, list[str]]
 Seen = Mapping[str, Mapping[str, Mapping[str, Any]]]
@@ -129,14 +129,18 @@ def ingest(
     if entries_in(done) or any(files.values()):
         create_tables(warehouse, project)
     batches = []
-    free = [name for name in folders if name not in refused]
-    left = [one for name in free for one in left_by_killed(project, name, folders[name], files[name], seen, done)]
+    left = [
+        one
+        for name in folders
+        if name not in refused
+        for one in left_by_killed(project, name, folders[name], files[name], seen, done)
+    ]
     for arrival in left:
         batches += take_in(warehouse, [arrival], entries_in(done), refused)
         done = rows_by(warehouse, BATCHES, project, "batch")
     new = [
         arrival_of(project, name, folders[name], unseen, done)
-        for name in free
+        for name in folders
         if name not in refused and (unseen := [file for file in files[name] if file.file not in seen[name]])
     ]
     if new:
@@ -187,10 +191,7 @@ def data_files(
     found = {file: row for file, row in found.items() if file not in young}
     data = {file: row for file, row in found.items() if holds_data(file, source.landing.format, seen)}
     if left := sorted(found.keys() - data.keys()):
-        more = f" and {len(left) - SHOWN} more" if len(left) > SHOWN else ""
-        say(
-            f"{folder}: left alone, as by their names they hold no {source.landing.format}: {', '.join(left[:SHOWN])}{more}"
-        )
+        say(f"{folder}: left alone, as by their names they hold no {source.landing.format}: {first_of(left, SHOWN)}")
     return data
 
 
@@ -297,7 +298,7 @@ def examined(warehouse: Warehouse, arrivals: Sequence[Arrival], refused: Refused
                 headers, found = examine(warehouse, arrival.source, arrival.folder, files)
                 return headers, unfit | found
             except SPARK_ERRORS as error:
-                unfit |= damaged(error, files)
+                unfit[unread(error, [file.file for file in files])] = DAMAGED
         return {}, unfit
 
     looked = list(zip(arrivals, at_once(look, arrivals), strict=True))
@@ -307,16 +308,6 @@ def examined(warehouse: Warehouse, arrivals: Sequence[Arrival], refused: Refused
         if unfit
     }
     return [(arrival, headers) for arrival, (headers, unfit) in looked if not unfit]
-
-
-def damaged(error: Exception, files: Sequence[LandingFile]) -> dict[str, str]:
-    """The file that could not be read to its end, and why; any other failure is raised again."""
-    # Spark names files with special characters as %20.
-    text = unquote(str(error))
-    named = [file.file for file in files if f"/{file.file}" in text]
-    if "FAILED_READ_FILE" not in text or not named:
-        raise error
-    return {max(named, key=len): "cannot be read to its end, it is cut off or damaged; land it again whole"}
 
 
 def note(warehouse: Warehouse, arrivals: Sequence[Arrival], noted: int) -> None:

@@ -193,14 +193,21 @@ def hashed(warehouse: Warehouse, rows: Sequence[Row]) -> dict[str, tuple[str, st
     try:
         read = files.collect()
     except SPARK_ERRORS as error:
-        text = unquote(str(error))
-        named = [row["path"] for row in rows if path_below(row["path"], "/") in text]
-        if "FAILED_READ_FILE" not in text or not named:
-            raise
+        paths = {path_below(row["path"], "/"): row["path"] for row in rows}
         raise IngestError(
-            f"{max(named, key=len)}: cannot be opened; let it be read by whoever runs this, or remove it"
+            f"{paths[unread(error, paths)]}: cannot be opened; let it be read by whoever runs this, or remove it"
         ) from None
     return {row["path"]: (row["sha256"], row["head"], row["tail"]) for row in read}
+
+
+def unread(error: Exception, files: Iterable[str]) -> str:
+    """The one of some files, by their paths below a folder, that Spark could not read to its end; any other failure is raised again."""
+    # Spark names files with special characters as %20.
+    text = unquote(str(error))
+    named = [file for file in files if f"/{file}" in text]
+    if "FAILED_READ_FILE" not in text or not named:
+        raise error
+    return max(named, key=len)
 
 
 def ends_as_bzip2(tail: str) -> bool:
