@@ -18,12 +18,14 @@ from typing import Any
 import click
 import pytest
 from click.testing import CliRunner, Result
+from pyspark.sql.types import StringType, StructField, StructType
 
 from solvent.cli import main
 from solvent.errors import RefusedError
 from solvent.failure import ended_plainly, noting
 from solvent.pipeline import Run
 from solvent.settings import load_settings
+from solvent.tables.folder import make_in
 
 ROOT = Path(__file__).resolve().parents[1]
 FEATURES = "lib/kiosk/features.py"
@@ -113,6 +115,23 @@ def test_what_nobody_foresaw_is_said_in_a_line(error: Exception, why: str) -> No
     assert line.startswith(f"error: step, reading the table orders: {why}")
     assert line.endswith("; --verbose shows the trace")
     assert len(line) < 500
+
+
+@pytest.mark.parametrize("place", ["", "orders", "orders/_delta_log"])
+def test_a_folder_that_may_not_be_used_is_named_with_the_systems_words(place: str, tmp_path: Path) -> None:
+    """Root may, but for what it gives up."""
+    folder = tmp_path / "tables"
+    make_in(folder / "orders", StructType([StructField("id", StringType())]), {})
+    code = (
+        "from pathlib import Path; from solvent.failure import cause; from solvent.tables.folder import log_in\n"
+        f"try: log_in(Path({str(folder / 'orders')!r}))\nexcept OSError as error: print(cause(error))"
+    )
+    drop = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+    (folder / place).chmod(0)
+    done = subprocess.run([*drop, sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    (folder / place).chmod(0o755)
+    assert str(folder / "orders") in done.stdout, done.stderr
+    assert done.stdout.endswith(": Permission denied\n")
 
 
 def test_spark_names_the_expression_and_recommends_no_setting_that_changes_results() -> None:

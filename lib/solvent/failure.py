@@ -6,6 +6,7 @@ steps it came out of, and from the one sentence of a library's many lines that s
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import sys
@@ -34,6 +35,9 @@ ADVICE = re.compile(r"\s*(If necessary set \S+ to \S+ to bypass this error\.|SQL
 # The part of an expression, or the line of a function, from which Spark says a failure comes.
 FRAGMENT = re.compile(r"^== SQL.*==\n([^\n]+)", re.MULTILINE)
 CALLED = re.compile(r"was called from\n([^\n]+)")
+# What deltalake tried, in the colours of a terminal, and the number that the system gave its refusal.
+SYSTEM = re.compile(r"([^\n]+)\n[^\n]*(?:\(os error |Os \{ code: )(\d+)")
+COLOURED = re.compile(r"\x1b\[\d+m|↳")
 
 
 @contextmanager
@@ -130,6 +134,9 @@ def sentence(error: BaseException) -> str:
     conditions, roots = CONDITION.findall(text), ROOT.findall(text)
     if conditions:
         return f"{ADVICE.sub('', conditions[-1])}{origin(text)}"
+    refused = SYSTEM.search(text)
+    if refused:
+        return f"{COLOURED.sub('', refused[1]).strip()}: {os.strerror(int(refused[2]))}"
     first = next((line.strip() for line in [*roots[-1:], *text.splitlines()] if line.strip()), "")
     if type(error).__module__.split(".")[0] in ("builtins", "py4j") and not roots:
         return f"{type(error).__name__}: {first}" if first else type(error).__name__

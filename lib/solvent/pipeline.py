@@ -20,7 +20,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from solvent.analysis import require_analysed
-from solvent.config.base import counted, digest_of, first_of
+from solvent.config.base import counted, digest_of
 from solvent.config.estimator import Estimator
 from solvent.config.model import Intervals, Project
 from solvent.errors import EvaluationError, RefusedError, RegistryError
@@ -732,12 +732,8 @@ class Run:
             RefusedError: If the working tree differs from its commit.
         """
         if self.commit.dirty:
-            changed = f" ({first_of(self.commit.changed)})" if self.commit.changed else ""
-            what = (
-                "is in no git repository" if self.commit.hash is None else f"has changes that no commit holds{changed}"
-            )
             raise RefusedError(
-                f"{self.settings.root} {what}: a model made from it cannot be made again; commit, or run without --release"
+                f"{self.settings.root} {self.commit.lacks}: a model made from it cannot be made again; commit, or run without --release"
             )
 
 

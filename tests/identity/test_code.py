@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -60,3 +62,15 @@ def test_a_commit_that_no_branch_of_a_remote_holds_is_not_pushed(tmp_path: Path)
     assert unpushed(here, git("rev-parse", "HEAD"))
     assert not unpushed(here, first)
     assert unpushed(here, "0" * 40)
+
+
+@pytest.mark.parametrize(
+    ("path", "lacks"),
+    [(os.environ["PATH"], "is in no git repository"), ("", "has no commit that can be told: there is no git on PATH")],
+)
+def test_where_there_is_no_commit_it_is_said_why(path: str, lacks: str, tmp_path: Path) -> None:
+    says = f"from pathlib import Path; from solvent.identity import commit_of; print(commit_of(Path({str(tmp_path)!r})).lacks)"
+    environ = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT / "lib")}
+    assert (
+        subprocess.run([sys.executable, "-c", says], env=environ, capture_output=True, text=True).stdout == lacks + "\n"
+    )

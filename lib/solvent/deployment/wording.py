@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from solvent.config.base import first_of
 from solvent.deployment.differences import Difference
 from solvent.deployment.plan import HELD, NOTHING, RUN, Plan
+from solvent.identity import Commit
 
 KINDS = {"configuration": "model.yml", "function": "Functions", "library": "Environment", "data": "Data"}
 
@@ -23,8 +23,7 @@ def headline(plan: Plan) -> str:
 
 def plan_text(plan: Plan) -> str:
     """A plan for a terminal."""
-    named = f" ({first_of(plan.changed)})" if plan.changed else ""
-    changed = f" with changes that no commit holds{named}" if plan.dirty else ""
+    changed = f"; the working tree {Commit(plan.commit, None, True, plan.changed).lacks}" if plan.dirty else ""
     lines = [headline(plan), f"commit {plan.commit or 'none'}{changed}"]
     lines += differences_text(plan.differences)
     if plan.steps:

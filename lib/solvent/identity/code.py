@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from importlib.resources.abc import Traversable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+
+from solvent.config.base import first_of
 
 # setup.py writes it into a wheel: commit, branch, dirty, and file -> SHA-256 of what was below conf/.
 BUILT_FROM = "built_from.json"
@@ -31,6 +34,17 @@ class Commit:
     branch: str | None
     dirty: bool
     changed: tuple[str, ...] = ()
+
+    @property
+    def lacks(self) -> str:
+        """What is wrong with a dirty working tree, said of it."""
+        if self.hash is not None:
+            return "has changes that no commit holds" + (f" ({first_of(self.changed)})" if self.changed else "")
+        return (
+            "is in no git repository"
+            if shutil.which("git")
+            else "has no commit that can be told: there is no git on PATH"
+        )
 
 
 def commit_of(root: Path) -> Commit:
