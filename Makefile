@@ -10,7 +10,7 @@ PYTHON_SAYS = $(shell { $(PYTHON) --version; } 2>&1 | head -n 1)
 VERSION ?= 4.0
 # Another Spark than the pinned one, with a Delta of its time, and what is run on it.
 OTHER := .spark-$(VERSION)
-ON_OTHER := tests/test_pipeline.py tests/test_scoring.py tests/test_catalog.py tests/tables/test_warehouse.py
+ON_OTHER := tests/test_pipeline.py tests/test_scoring.py tests/test_catalog.py tests/test_coercion.py tests/tables/test_warehouse.py tests/tables/test_contended.py
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip --quiet
 
 .DEFAULT_GOAL := help
