@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,12 +19,13 @@ from py4j.java_gateway import GatewayParameters, JavaGateway, launch_gateway
 from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
 
-from solvent.config.environment import Tables
+from solvent.config.environment import Tables, load_environment
 from solvent.config.expressions import Column
 from solvent.session import jars_in
 from solvent.tables.warehouse import Warehouse
 
 ROOT = Path(__file__).resolve().parents[2]
+ENVIRONMENT = os.environ.get("SOLVENT_ENVIRONMENT", "local")
 COLUMNS = [Column("batch", "STRING")]
 
 # Appends as any program does, with a session that the suite makes, when both begin and then at each round: FOLDER NAME TIMES.
@@ -92,7 +94,8 @@ def two_javas() -> Iterator[list[JavaGateway]]:
     """Two with Delta's and the suite's jars, and no Spark, so that they do the same at the same time."""
     spark = Path(pyspark.__file__).parent / "jars"
     parts = ("scala-library", "hadoop-client-api", "hadoop-client-runtime", "slf4j-api")
-    path = [*jars_in(ROOT / ".jars"), *(str(jar) for part in parts for jar in spark.glob(f"{part}-*.jar"))]
+    ours = [jar for folder in load_environment(ENVIRONMENT, ROOT).spark.jars for jar in jars_in(Path(folder))]
+    path = [*ours, *(str(jar) for part in parts for jar in spark.glob(f"{part}-*.jar"))]
     py4j = str(next(spark.glob("py4j*.jar")))
     with ExitStack() as ends:
         found = []
