@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import BooleanType, DataType, DateType, TimestampNTZType, TimestampType
 
 from solvent.coercion import require_no_text_for_a_time
+from solvent.config.landing import FORMATS
 from solvent.config.model import Project, Source
 from solvent.errors import ConfigurationError
 from solvent.failure import cause
@@ -87,7 +88,7 @@ def require_formats(spark: SparkSession, source: Source) -> None:
     Raises:
         ValueError: Naming the key.
     """
-    for key in ("dateFormat", "timestampFormat"):
+    for key in FORMATS.values():
         pattern = source.landing.reading.get(key)
         if pattern is not None:
             require_readable(spark, f"landing.options.{key}", str(pattern))

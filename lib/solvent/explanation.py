@@ -109,9 +109,7 @@ def explain(
     features = require_parted(row.columns, players)
     found, others = (tuple(map(tuple, frame.select(*features).collect())) for frame in (row, background))
     if len(found) != 1:
-        raise EvaluationError(
-            f"{counted(len(found), 'row')} {'is' if len(found) == 1 else 'are'} to be explained; give one"
-        )
+        raise EvaluationError(f"{counted(len(found), 'row is', 'rows are')} to be explained; give one")
     if len(others) < FEWEST:
         raise EvaluationError(
             f"the background has {counted(len(others), 'row')}; at least {FEWEST} are needed to know an error"

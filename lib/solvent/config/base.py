@@ -58,9 +58,9 @@ def duration_text(duration: timedelta) -> str:
     return f"{duration // UNITS['minute']} minutes"
 
 
-def counted(count: float, thing: str) -> str:
-    """A number of things: "1 source", "2 sources", "1,000 batches"."""
-    some = f"{thing}s" if not thing.endswith(("x", "ch")) else f"{thing}es"
+def counted(count: float, thing: str, things: str | None = None) -> str:
+    """A number of things: "1 source", "2 sources", "1,000 batches"; "1 row has", "2 rows have" where several are given their own words."""
+    some = things or (f"{thing}s" if not thing.endswith(("x", "ch")) else f"{thing}es")
     return f"{count:,.0f} {thing if round(count) == 1 else some}"
 
 

@@ -103,11 +103,12 @@ def upper_half(name: str) -> list[str]:
     return [decoded(name, byte) or "" for byte in range(128, 256)]
 
 
+# Type -> the option that says how its values are written.
+FORMATS = {"DATE": "dateFormat", "TIMESTAMP": "timestampFormat"}
 READINGS: dict[str, Callable[[Option], str | bool]] = {
     "encoding": encoding,
     "multiLine": truth,
-    "dateFormat": pattern,
-    "timestampFormat": pattern,
+    **dict.fromkeys(FORMATS.values(), pattern),
     "header": truth,
     "sep": separator,
     "quote": quote,
@@ -115,7 +116,7 @@ READINGS: dict[str, Callable[[Option], str | bool]] = {
     "nullValue": word,
 }
 ALIASES = {"charset": "encoding", "delimiter": "sep"}
-ALLOWED = {"csv": tuple(READINGS), "json": ("encoding", "multiLine", "dateFormat", "timestampFormat")}
+ALLOWED = {"csv": tuple(READINGS), "json": ("encoding", "multiLine", *FORMATS.values())}
 DEFAULTS: dict[str, str | bool] = {
     **{"encoding": "utf-8", "multiLine": False},
     **{"header": False, "sep": ",", "quote": '"', "nullValue": ""},

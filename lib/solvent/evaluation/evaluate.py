@@ -63,12 +63,10 @@ def valid_cells(scored: DataFrame, kind: Kind, measures: Measures, key: Sequence
     label, score = ("0 or 1", "a probability") if kind == "binary" else ("a finite number", "a finite number")
     if labels:
         raise EvaluationError(
-            f"{counted(labels, 'row')} {'has' if labels == 1 else 'have'} a label that is not {label}; leave rows without a label out"
+            f"{counted(labels, 'row has', 'rows have')} a label that is not {label}; leave rows without a label out"
         )
     if scores:
-        raise EvaluationError(
-            f"{counted(scores, 'row')} {'has' if scores == 1 else 'have'} a prediction that is not {score}"
-        )
+        raise EvaluationError(f"{counted(scores, 'row has', 'rows have')} a prediction that is not {score}")
     return cells
 
 

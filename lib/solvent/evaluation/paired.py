@@ -192,7 +192,7 @@ def lead(
         lead_in_auc(mine, rival, confidence) if metric == "auc" else drawn(metric, mine, rival, confidence)
     )
     if value is not None and days < FEWEST_DAYS:
-        interval = undefined(f"{counted(days, 'day')} {'is' if days == 1 else 'are'} too few; {FEWEST_DAYS} are needed")
+        interval = undefined(f"{counted(days, 'day is', 'days are')} too few; {FEWEST_DAYS} are needed")
     return Lead(value, interval.low, interval.high, days, n, interval.method)
 
 

@@ -12,6 +12,7 @@ from pyspark.sql import Column as Expression
 from pyspark.sql import functions as F
 
 from solvent.config.expressions import Column
+from solvent.config.landing import FORMATS
 from solvent.tables.columns import type_of
 
 WHOLE = r"[+-]?[0-9]+"
@@ -28,7 +29,6 @@ SHAPES = {
     "DATE": DAY,
     "TIMESTAMP": f"{DAY}([T ]{CLOCK})?",
 }
-FORMATS = {"DATE": "dateFormat", "TIMESTAMP": "timestampFormat"}
 # What Python can hold, too; an offset can carry a time out of it.
 FIRST, LAST = "0001-01-01 00:00:00", "9999-12-31 23:59:59.999999"
 
