@@ -110,7 +110,9 @@ def effect_of(module: Module, place: int, means: Means) -> Effect | None:
     mine = [*run_by(module.statements[place])]
     reached = called(module, mine, means)
     bodies = [(module, mine), *((one.module, [*making(one)]) for one in reached.values() if not is_value(one))]
-    found = [writes(where, node, bodies_in(nodes), means) for where, nodes in bodies for node in nodes]
+    found = [
+        writes(where, node, local, means) for where, nodes in bodies for local in [bodies_in(nodes)] for node in nodes
+    ]
     outside = any(left for _, left in found)
     if not outside and not any(wrote for wrote, _ in found):
         return None

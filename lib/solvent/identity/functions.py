@@ -32,10 +32,21 @@ def function_digests(paths: Sequence[str]) -> dict[str, str]:
     """
     roots = roots_of(paths)
     loaded = import_closure(paths, roots)
-    effects = [one for module in loaded for one in effects_of(module, partial(referred, roots))]
+    effects = [one for module in loaded for one in effects_in(module, roots)]
     packages = sorted({one.name.split(".")[0] for one in loaded} - {SUITE})
     files = files_digest(file for package in packages for file in files_of(package) if not file[0].endswith(".py"))
     return {path: Reach(path, roots, effects).digest(files) for path in paths}
+
+
+@cache
+def effects_in(module: Module, roots: frozenset[str]) -> list[Effect]:
+    """The effects of importing a module of a project, which every job asks for several times.
+
+    Args:
+        module: The module.
+        roots: The packages that are followed, and what is beside them.
+    """
+    return effects_of(module, partial(referred, roots))
 
 
 def function_digest(path: str) -> str:
