@@ -62,6 +62,8 @@ ARITHMETIC = " ".join(
         *(f"-Ddev.ludovic.netlib.{part}.nativeLib=none" for part in ("blas", "lapack", "arpack")),
     ]
 )
+# Of many expressions Spark makes a method of more than 8,000 bytes, which Java otherwise never compiles and runs several times as slowly.
+COMPILING = "-XX:-DontCompileHugeMethods"
 # spark-submit names by it the Java that it has started.
 SUBMITTED = "PYSPARK_GATEWAY_PORT"
 LOOPBACK = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
@@ -108,7 +110,8 @@ def made(environment: Environment, alike: bool = True) -> SparkSession:
     builder, master = SparkSession.builder.appName("solvent"), environment.spark.master
     jars = [jar for folder in environment.spark.jars for jar in jars_in(Path(folder))]
     # The Java of spark-submit runs already, so that it is given them with all its other options.
-    settings = calculating_alike(settings) if alike and SUBMITTED not in os.environ else settings
+    if SUBMITTED not in os.environ:
+        settings = with_options(COMPILING, calculating_alike(settings) if alike else settings)
     settings = {**DELTA, **keeping_commits(jars), **settings}
     if master is not None:
         builder = builder.master(master)
@@ -154,8 +157,13 @@ def keeping_commits(jars: Sequence[str]) -> dict[str, str]:
 
 def calculating_alike(settings: Mapping[str, object]) -> dict[str, object]:
     """Settings with which Java calculates alike on every machine, driver and executors; options that are there come later, and win."""
-    options = {name: f"{ARITHMETIC} {settings.get(name, '')}".strip() for name in (JAVA_OPTIONS, EXECUTOR_OPTIONS)}
-    return {**settings, **options}
+    return with_options(ARITHMETIC, settings)
+
+
+def with_options(options: str, settings: Mapping[str, object]) -> dict[str, object]:
+    """Settings with options of Java, of driver and executors, before those that are there."""
+    both = {name: f"{options} {settings.get(name, '')}".strip() for name in (JAVA_OPTIONS, EXECUTOR_OPTIONS)}
+    return {**settings, **both}
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from solvent.config.model import Source
-from solvent.ingest.rows import fails, judged, sorted_out
+from solvent.ingest.rows import fails, hold, judged, sorted_out
 from solvent.tables.sources import FILE, with_times
 
 NUMBERS = "n INT, a INT, b INT, t STRING, m TIMESTAMP"
@@ -78,6 +78,12 @@ def test_what_cannot_be_computed_is_known_row_by_row(spark: SparkSession, genera
         said = frame.select("n", *(fails(one, all_rows).alias(str(k)) for k, one in enumerate(FAILS))).collect()
         found = {one: {row["n"] for row in said if row[str(k)]} for k, one in enumerate(FAILS)}
         assert found == FAILS
+        # Of several conditions at once it is said, too.
+        both = {one: [F.struct(F.expr(one)).cast("string") != "", F.col("n") != 2] for one in FAILS}
+        held = frame.select("n", *(F.when(all_rows, hold(both[one])).alias(str(k)) for k, one in enumerate(FAILS)))
+        rows = held.collect()
+        found = {one: {row["n"] for row in rows if row[str(k)]} for k, one in enumerate(FAILS)}
+        assert found == {one: {0, 1, 3} - failing for one, failing in FAILS.items()}
         guarded = [F.when(~fails(one, all_rows), F.expr(one)).alias(str(k)) for k, one in enumerate(FAILS)]
         assert len(frame.select(*guarded).collect()) == len(ROWS)
     finally:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import reduce
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 from pyspark.sql.types import BinaryType
 
-from solvent.config.model import ALWAYS_KNOWN, TIMES, Source
+from solvent.config.model import TIMES, Source
 from solvent.ingest.texts import CORRUPT
 from solvent.ingest.values import is_in_range, value_of
 from solvent.tables.digest import row_hash
@@ -24,54 +24,69 @@ def judged(raw: DataFrame, source: Source, predicted: Mapping[str, str] | None =
         source: Declares them.
         predicted: What else is computed of them later, by key: times and label, if they are predicted.
     """
-    typed = {column.name: value_of(column, source.landing.reading) for column in source.columns}
+    texts = [F.col(f"`{column.name}`").alias(f"_text.{column.name}") for column in source.columns]
+    typed = [value_of(column, source.landing.reading).alias(column.name) for column in source.columns]
     # Reasons hold no values, so that they can be counted; the record beside them does.
     reasons: list[Column] = [F.col(CORRUPT)]
     for column in source.columns:
-        text, value = F.col(f"`{column.name}`"), typed[column.name]
+        text, value = F.col(f"`_text.{column.name}`"), F.col(f"`{column.name}`")
         bad = text.isNotNull() & value.isNull()
         reasons.append(F.when(bad, F.lit(f"{column.name}: not {column.type}")))
         if not column.nullable:
             why = "key" if column.name in source.key else "required"
             reasons.append(F.when(text.isNull(), F.lit(f"{column.name}: {why} is missing")))
-    values = raw.select(
-        *(typed[column.name].alias(column.name) for column in source.columns),
-        "_raw",
-        FILE,
-        F.coalesce(*reasons).alias("_reason"),
-    )
+    values = raw.select(*typed, *texts, "_raw", FILE, CORRUPT)
+    names = [column.name for column in source.columns]
+    values = values.select(*(f"`{name}`" for name in names), "_raw", FILE, F.coalesce(*reasons).alias("_reason"))
     return expected(values, source, predicted or {})
 
 
 def expected(values: DataFrame, source: Source, predicted: Mapping[str, str]) -> DataFrame:
     """Adds what breaks an expectation, cannot be derived, or has no time, to the reasons.
 
-    What cannot be computed of a row costs this row. Readers compute the same expressions of accepted rows only, and so never fail.
+    What cannot be computed of a row costs this row. Readers compute the same expressions of accepted rows only, and so never fail. Nearly
+    all rows are as they should be, which is seen of all expressions at once; what is wrong with another is then looked for one by one.
     """
     # Only rows that parse have values to compute with.
-    sound = F.col("_reason").isNull()
-    reasons = [F.col("_reason")]
+    sound, fine = F.col("_reason").isNull(), F.col("_fine")
+    values = values.withColumn("_fine", sound)
+    reasons: list[Column] = []
     for name, condition in source.expect.items():
         failed = fails(condition, sound)
         reasons.append(F.when(failed, F.lit(f"expectation {name} cannot be computed: {condition}")))
-        broken = F.when(sound & ~failed, ~F.coalesce(F.expr(condition), F.lit(False)))
+        broken = F.when(~failed, ~F.coalesce(F.expr(condition), F.lit(False)))
         reasons.append(F.when(broken, F.lit(f"expectation {name} does not hold: {condition}")))
     for name, expression in source.derive.items():
         failed = fails(expression, sound)
         reasons.append(F.when(failed, F.lit(f"derive {name} cannot be computed: {expression}")))
-        values = values.withColumn(name, F.when(~failed, F.expr(expression)))
+        values = values.withColumn("_fine", F.when(fine, ~failed))
+        values = values.withColumn(name, F.when(fine, F.expr(expression)))
     # A fact whose times cannot be told would be seen by every feature or by none.
-    for time, expression in {"event_time": source.event_time, "available_time": source.available_time}.items():
-        failed = fails(expression, sound)
+    times = {"event_time": source.event_time, "available_time": source.available_time}
+    for time, expression in times.items():
+        failed, moment = fails(expression, sound), F.expr(expression)
         reasons.append(F.when(failed, F.lit(f"{time} cannot be computed: {expression}")))
-        moment = F.when(~failed, F.expr(expression))
         untold = F.when(~failed, moment.isNull())
         reasons.append(F.when(untold, F.lit(f"{time} cannot be told: {expression} is null")))
-        reasons.append(F.when(~is_in_range(moment), F.lit(f"{time} is not within the years 1 to 9999: {expression}")))
-        values = values.withColumn(time, moment)
+        outside = F.when(~failed, ~is_in_range(moment))
+        reasons.append(F.when(outside, F.lit(f"{time} is not within the years 1 to 9999: {expression}")))
+    in_range = [is_in_range(F.expr(expression)) for expression in times.values()]
+    values = values.withColumn("_fine", F.when(fine, hold([*map(F.expr, source.expect.values()), *in_range])))
+    values = values.withColumns({time: F.when(fine, F.expr(expression)) for time, expression in times.items()})
+    if predicted:
+        # A hash is of all values, and never null.
+        values = values.withColumn("_fine", F.when(fine, hold([F.xxhash64(*map(F.expr, predicted.values())) != 0])))
     for key, expression in predicted.items():
         reasons.append(F.when(fails(expression, sound), F.lit(f"{key} cannot be computed: {expression}")))
-    return values.withColumn("_reason", F.coalesce(*reasons)).drop(*source.derive, *TIMES)
+    reason = F.when(sound & ~F.coalesce(fine, F.lit(False)), F.coalesce(*reasons))
+    return values.withColumn("_reason", F.coalesce("_reason", reason)).drop("_fine", *source.derive, *TIMES)
+
+
+def hold(conditions: Sequence[Column]) -> Column:
+    """Whether all conditions are true, and none of them ends in an error; to be asked under a condition, as `fails` says."""
+    # One within the other, as Spark might leave out a part of what AND is between.
+    passed = reduce(lambda rest, condition: F.when(condition, rest), reversed(conditions), F.lit(""))
+    return F.try_to_binary(passed, F.lit("utf-8")).isNotNull()
 
 
 def fails(expression: str, among: Column) -> Column:
@@ -79,16 +94,9 @@ def fails(expression: str, among: Column) -> Column:
 
     Spark has no general TRY, but evaluates all of the argument of try_to_binary within one; and a struct is never null.
     """
-    if is_plain(expression):
-        return F.when(among, F.lit(False))
     tried = F.try_to_binary(F.struct(F.expr(expression)).cast("string"), F.lit("utf-8"))
     # Under a condition, as Spark computes what several expressions share once, before and outside of each one's TRY, but for branches.
     return F.when(among, tried.isNull())
-
-
-def is_plain(expression: str) -> bool:
-    """Whether an expression is a column or a constant time, so that it cannot fail."""
-    return expression == ALWAYS_KNOWN or re.fullmatch(r"\w+|`[^`]+`", expression.strip()) is not None
 
 
 def sorted_out(rows: DataFrame, source: Source, stored: DataFrame | None) -> DataFrame:
