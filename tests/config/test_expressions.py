@@ -242,7 +242,8 @@ NEW = frozenset(
 def test_the_examples_of_allowed_functions_give_the_same_for_each_row_and_again(spark: SparkSession) -> None:
     rows = spark.range(3)
     proved = 0
-    for name in sorted(ALLOWED):
+    # What else is allowed is of Spark's grammar, and has no examples.
+    for name in sorted(ALLOWED & {row[0] for row in spark.sql("SHOW FUNCTIONS").collect()}):
         told = "\n".join(row[0] for row in spark.sql(f"DESCRIBE FUNCTION EXTENDED `{name}`").collect())
         for example in re.findall(r"> SELECT (.*);", told)[:2]:
             if " FROM " in example.upper() and "(" not in example.split(" FROM ")[0][-1:]:
