@@ -44,12 +44,17 @@ LONGEST = (
     "test_catalog.py",
     "training/test_unseen.py",
     "training/test_search.py",
+    "investigation/test_rows_missing.py",
     "investigation/test_investigation.py",
     "notebooks/test_execution.py",
     "test_existing.py",
+    "training/test_at_once.py",
     "test_skeleton.py",
+    "flights/test_features.py",
     "evaluation/test_paired.py",
     "training/test_arithmetic.py",
+    "deployment/test_hook.py",
+    "test_guide.py",
 )
 
 

@@ -15,13 +15,23 @@ from sklearn import metrics as sk
 from solvent.config.environment import Tables
 from solvent.config.model import Measures
 from solvent.errors import EvaluationError
-from solvent.evaluation import BINARY_METRICS, REGRESSION_METRICS, Curves, DaySums, Evaluation, day_sums, evaluate, lead
+from solvent.evaluation import (
+    BINARY_METRICS,
+    REGRESSION_METRICS,
+    Curves,
+    DaySums,
+    Evaluation,
+    day_sums,
+    evaluate,
+    evaluate_by_day,
+    lead,
+)
 from solvent.evaluation.clustered import Placements, bootstrap_t, obuchowski_variance
 from solvent.evaluation.intervals import Interval
 from solvent.evaluation.metrics import HIGHER_IS_BETTER, SIGNED, UNPAIRED
 from solvent.evaluation.paired import Days, nearer_to_zero
 from solvent.evaluation.table import Subject, append_evaluation, find_days
-from solvent.evaluation.tallies import binary_sums_by_day
+from solvent.evaluation.tallies import binary_sums_twice
 from solvent.tables.warehouse import Warehouse
 
 THRESHOLD = 0.35
@@ -208,9 +218,25 @@ def test_the_chain_that_carries_days_sums_what_the_evaluation_sums(
         assert sums["negative_placements"] / sums["negatives"] == pytest.approx(auc, abs=1e-13)
 
 
+@pytest.mark.parametrize("kind", ["binary", "regression"])
+def test_an_evaluation_and_the_sums_by_day_are_the_same_together(spark: SparkSession, kind: str) -> None:
+    table = sample(400, 12, 5, kind)
+    frame = spark.createDataFrame(table.rename(columns={"theirs": "prediction"})).repartition(3)
+    names = BINARY_METRICS if kind == "binary" else REGRESSION_METRICS
+    measures = Measures(metrics=names, slices=("where",), threshold=THRESHOLD)
+    found, days = evaluate_by_day(frame, kind, measures, ["prediction_time"])
+    assert found == evaluate(frame, kind, measures, ["prediction_time"])
+    apart = day_sums(frame, kind=kind, slices=["where"], threshold=THRESHOLD)
+    assert days.parts.keys() == apart.parts.keys()
+    for part, mine in apart.parts.items():
+        assert days.parts[part].days == mine.days
+        for name, values in mine.sums.items():
+            assert days.parts[part].sums[name].tolist() == values.tolist()
+
+
 def test_scored_rows_are_computed_once(spark: SparkSession, rows: pd.DataFrame) -> None:
     frame = spark.createDataFrame(rows.rename(columns={"ours": "prediction"}))
-    sums = binary_sums_by_day(frame, ["where"], THRESHOLD)
+    sums = binary_sums_twice(frame, ["where"], THRESHOLD)
     sums.collect()
     assert "ReusedExchange" in sums._jdf.queryExecution().executedPlan().toString()
 
@@ -241,6 +267,15 @@ def test_what_cannot_be_compared_is_refused(spark: SparkSession, kind: str, colu
     rows.loc[7, column] = value
     with pytest.raises(EvaluationError, match="cannot be compared"):
         of(spark, rows, "ours", kind)
+    # An evaluation says of labels and predictions how many.
+    says = (
+        "cannot be compared"
+        if column == "prediction_time"
+        else f"1 row has a {column.replace('ours', 'prediction')} that"
+    )
+    measures = Measures(metrics=("prediction_bias",) if kind == "binary" else ("rmse",), slices=("where",))
+    with pytest.raises(EvaluationError, match=says):
+        evaluate_by_day(spark.createDataFrame(rows.rename(columns={"ours": "prediction"})), kind, measures, ["where"])
 
 
 def by_day(day: np.ndarray, label: np.ndarray, score: np.ndarray) -> DaySums:

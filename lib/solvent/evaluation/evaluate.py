@@ -12,8 +12,9 @@ from solvent.config.model import Measures
 from solvent.errors import EvaluationError
 from solvent.evaluation import binary, regression
 from solvent.evaluation.metrics import Kind, require_known
+from solvent.evaluation.paired import DaySums, day_sums, days_from
 from solvent.evaluation.result import ALL, Curves, Evaluation, Measurement
-from solvent.evaluation.tallies import binary_sums
+from solvent.evaluation.tallies import BY_DAY, binary_sums, binary_sums_twice
 
 
 def evaluate(scored: DataFrame, kind: Kind, measures: Measures, key: Sequence[str]) -> Evaluation:
@@ -33,7 +34,38 @@ def evaluate(scored: DataFrame, kind: Kind, measures: Measures, key: Sequence[st
     Raises:
         EvaluationError: If there is no row, a metric does not exist, or a label or prediction is missing or out of range.
     """
-    cells = valid_cells(scored, kind, measures, key)
+    return evaluated(scored, valid_cells(scored, kind, measures, key), kind, measures)
+
+
+def evaluate_by_day(
+    scored: DataFrame, kind: Kind, measures: Measures, key: Sequence[str]
+) -> tuple[Evaluation, DaySums]:
+    """What `evaluate` and `day_sums` find, of a binary model in one pass.
+
+    Args:
+        scored: As for both.
+        kind: "binary" or "regression".
+        measures: See evaluate.
+        key: Columns that name a row.
+
+    Raises:
+        EvaluationError: As of both.
+    """
+    slices, threshold = measures.slices, measures.threshold
+    if kind == "regression":
+        return evaluate(scored, kind, measures, key), day_sums(scored, kind=kind, slices=slices, threshold=threshold)
+    require_known(kind, measures.metrics)
+    rows = binary_sums_twice(scored, slices, threshold).collect()
+    cells = require_valid([row for row in rows if not row[BY_DAY]], kind)
+    return evaluated(scored, cells, kind, measures), days_from([row for row in rows if row[BY_DAY]], kind)
+
+
+def evaluated(scored: DataFrame, cells: Sequence[Any], kind: Kind, measures: Measures) -> Evaluation:
+    """The evaluation that collected sums come to.
+
+    Raises:
+        EvaluationError: If there is no row.
+    """
     if not cells:
         raise EvaluationError(
             "there are no rows with a label to evaluate on; choose a later as-of, or a longer holdout"
@@ -58,6 +90,15 @@ def valid_cells(scored: DataFrame, kind: Kind, measures: Measures, key: Sequence
         cells = binary_sums(scored, measures.slices, measures.threshold).collect()
     else:
         cells = regression.regression_sums(scored, measures.slices, regression.block_of(key)).collect()
+    return require_valid(cells, kind)
+
+
+def require_valid(cells: Sequence[Any], kind: Kind) -> Sequence[Any]:
+    """Collected sums, if predictions and labels can be measured.
+
+    Raises:
+        EvaluationError: If they cannot.
+    """
     # Each cell of a binary model carries the invalid rows of its bucket, and all invalid scores are in bucket 0.
     labels, scores = (sum(row[name] for row in of_all(cells)) for name in ("invalid_labels", "invalid_scores"))
     label, score = ("0 or 1", "a probability") if kind == "binary" else ("a finite number", "a finite number")

@@ -97,11 +97,21 @@ def day_sums(scored: DataFrame, *, kind: Kind, slices: Sequence[str] = (), thres
         EvaluationError: If a label, a prediction or a prediction_time is missing or out of range.
     """
     if kind == "binary":
-        rows = tallies.binary_sums_by_day(scored, slices, threshold).collect()
+        return days_from(tallies.binary_sums_by_day(scored, slices, threshold).collect(), kind)
+    block = tallies.day_of("prediction_time")
+    rows = regression.regression_sums(scored, slices, block).withColumnRenamed("block", tallies.DAY).collect()
+    return days_from(rows, kind)
+
+
+def days_from(rows: Sequence[Any], kind: Kind) -> DaySums:
+    """The sums of a model by day, of a collected row for each day and slice value.
+
+    Raises:
+        EvaluationError: If a label, a prediction or a prediction_time is missing or out of range.
+    """
+    if kind == "binary":
         invalid = any(row["invalid"] for row in rows)
     else:
-        block = tallies.day_of("prediction_time")
-        rows = regression.regression_sums(scored, slices, block).withColumnRenamed("block", tallies.DAY).collect()
         invalid = any(row["invalid_labels"] or row["invalid_scores"] or row[tallies.DAY] is None for row in rows)
     if invalid:
         raise EvaluationError("rows without a usable label, prediction or prediction_time cannot be compared")

@@ -43,6 +43,8 @@ LARGEST_LOG_ODD = 37.0
 DAY = "day"
 # Squared losses reach 1300, above what fixed_sum takes.
 SQUARED_LOSS_SCALE = 64.0
+# Of a row of binary_sums_twice, whether it is one of a day.
+BY_DAY = "by_day"
 COUNTS = ("positives", "negatives", "true_positives", "false_positives")
 # Sums of terms, as fixed_sum gives them.
 FIXED = (
@@ -227,38 +229,59 @@ def totals(threshold: float) -> dict[str, Column]:
     return {name: total.alias(name) for name, total in found.items()}
 
 
-def slice_sums(terms: DataFrame, threshold: float) -> DataFrame:
-    """All sums the metrics need, per slice value and cell: the bucket for "all", whose curves need it, and the bin for slices."""
+def cell_of() -> Column:
+    """The cell of a tally: the bucket for "all", whose curves need it, and the bin for slices."""
     bin_start = F.floor(F.col("bucket") / F.lit(BUCKETS_PER_BIN)).cast("int") * F.lit(BUCKETS_PER_BIN)
-    cell = F.when(F.col("slice") == F.lit(ALL), F.col("bucket")).otherwise(bin_start)
+    return F.when(F.col("slice") == F.lit(ALL), F.col("bucket")).otherwise(bin_start).alias("cell")
+
+
+def cell_totals(threshold: float) -> dict[str, Column]:
+    """All sums the metrics need, of the tallies of a cell, by name."""
     found = totals(threshold)
-    return terms.groupBy("slice", "slice_value", cell.alias("cell")).agg(
-        F.min("score").alias("lowest_score"),
-        F.max("invalid_scores").alias("invalid_scores"),
-        F.max("invalid_labels").alias("invalid_labels"),
-        *(found[name] for name in (*COUNTS, *FIXED)),
-    )
+    invalid = {name: F.max(name).alias(name) for name in ("invalid_scores", "invalid_labels")}
+    lowest = F.min("score").alias("lowest_score")
+    return {"lowest_score": lowest, **invalid, **{name: found[name] for name in (*COUNTS, *FIXED)}}
 
 
-def sums_by_day(terms: DataFrame, threshold: float) -> DataFrame:
-    """The sums the paired test needs, per slice value and day; a placement value is that in the whole slice value."""
+def day_totals(threshold: float) -> dict[str, Column]:
+    """The same of a day, for the paired test; a placement value is that in the whole slice value."""
     found = totals(threshold)
     invalid = F.col("invalid_scores") + F.col("invalid_labels") + F.col(f"without_{DAY}")
-    return terms.groupBy("slice", "slice_value", DAY).agg(
-        F.max(invalid).alias("invalid"), *(found[name] for name in (*COUNTS, *DAY_FIXED))
-    )
+    return {"invalid": F.max(invalid).alias("invalid"), **{name: found[name] for name in (*COUNTS, *DAY_FIXED)}}
+
+
+def terms_of(scored: DataFrame, slices: Sequence[str], *more: Column) -> DataFrame:
+    """The tallies of scored rows with what they add to the sums, by day where that is asked for."""
+    members = by_membership(narrow_rows(scored, slices, *more), slices)
+    names = [DAY] if more else []
+    prefixes = bucket_prefixes(bucket_totals(members, *names), *names)
+    return losses(ranked(score_tallies(members, *names), prefixes, *names))
 
 
 def binary_sums(scored: DataFrame, slices: Sequence[str], threshold: float) -> DataFrame:
-    """The sums of `slice_sums` for scored rows: label 0/1, prediction a probability, and the slice columns."""
-    members = by_membership(narrow_rows(scored, slices), slices)
-    prefixes = bucket_prefixes(bucket_totals(members))
-    return slice_sums(losses(ranked(score_tallies(members), prefixes)), threshold)
+    """The sums of `cell_totals`, per slice value and cell.
+
+    Args:
+        scored: label 0/1, prediction a probability, and the slice columns.
+        slices: Names of the slice columns.
+        threshold: Predictions at or above it count as positive.
+    """
+    return terms_of(scored, slices).groupBy("slice", "slice_value", cell_of()).agg(*cell_totals(threshold).values())
 
 
 def binary_sums_by_day(scored: DataFrame, slices: Sequence[str], threshold: float) -> DataFrame:
-    """The sums of `sums_by_day` for scored rows as in `binary_sums`, with a prediction_time."""
-    day = day_of("prediction_time").alias(DAY)
-    members = by_membership(narrow_rows(scored, slices, day), slices)
-    prefixes = bucket_prefixes(bucket_totals(members, DAY), DAY)
-    return sums_by_day(losses(ranked(score_tallies(members, DAY), prefixes, DAY)), threshold)
+    """The sums of `day_totals` for scored rows as in `binary_sums`, with a prediction_time, per slice value and day."""
+    terms = terms_of(scored, slices, day_of("prediction_time").alias(DAY))
+    return terms.groupBy("slice", "slice_value", DAY).agg(*day_totals(threshold).values())
+
+
+def binary_sums_twice(scored: DataFrame, slices: Sequence[str], threshold: float) -> DataFrame:
+    """The rows of `binary_sums`, of which BY_DAY is 0, and those of `binary_sums_by_day`, of which it is 1, in one pass.
+
+    As a day's tallies of a score add up to all of that score, and sums are exact, they are the same.
+    """
+    part = ["slice", "slice_value"]
+    terms = terms_of(scored, slices, day_of("prediction_time").alias(DAY)).withColumn("cell", cell_of())
+    both = {**cell_totals(threshold), **day_totals(threshold)}
+    sets = terms.groupingSets([[*part, "cell"], [*part, DAY]], *part, "cell", DAY)
+    return sets.agg(F.grouping("cell").alias(BY_DAY), *both.values())

@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 from solvent.deployment.canary import Changed, compare_scores
 from solvent.deployment.differences import between
 from solvent.deployment.wording import KINDS
-from solvent.evaluation import Evaluation, Lead, day_sums, evaluate, lead
+from solvent.evaluation import Evaluation, Lead, evaluate_by_day, lead
 from solvent.evaluation.memberships import quoted
 from solvent.evaluation.metrics import DESCRIPTIVE, UNPAIRED
 from solvent.pipeline import Run
@@ -68,8 +68,9 @@ def compare(run: Run, before: ModelVersion, after: ModelVersion) -> Comparison:
     both = run.scored_on(training, after).join(theirs, list(key))
     ours, rival = both.drop("_before"), both.drop("prediction").withColumnRenamed("_before", "prediction")
     with kept(both):
-        evaluations = [evaluate(scored, kind, measures, key) for scored in (rival, ours)]
-        sums = [day_sums(scored, kind=kind, threshold=measures.threshold) for scored in (rival, ours)]
+        (rivals, before_by_day), (own, after_by_day) = (
+            evaluate_by_day(scored, kind, measures, key) for scored in (rival, ours)
+        )
         paired = [name for name in measures.metrics if name not in {*UNPAIRED, *DESCRIPTIVE}]
         limits = limits_of(both, kind)
         return Comparison(
@@ -78,8 +79,8 @@ def compare(run: Run, before: ModelVersion, after: ModelVersion) -> Comparison:
             kind=kind,
             threshold=measures.threshold,
             metrics=measures.metrics,
-            evaluations=(evaluations[0], evaluations[1]),
-            leads={name: lead(name, sums[1], sums[0], confidence=measures.confidence) for name in paired},
+            evaluations=(rivals, own),
+            leads={name: lead(name, after_by_day, before_by_day, confidence=measures.confidence) for name in paired},
             changed=compare_scores(ours, rival, run.project),
             limits=limits,
             cells=cells_of(both, limits),

@@ -18,7 +18,7 @@ from solvent.config.base import counted, digest_of
 from solvent.config.estimator import Estimator
 from solvent.config.expressions import Column
 from solvent.errors import EvaluationError, IntegrityError
-from solvent.evaluation import ALL, DaySums, Evaluation, day_sums, evaluate
+from solvent.evaluation import ALL, DaySums, Evaluation, evaluate_by_day
 from solvent.evaluation.table import append_evaluation, find_evaluation
 from solvent.identity import FORMAT, Manifest, calculation_of
 from solvent.registry import ModelVersion
@@ -59,8 +59,7 @@ def score_holdout(training: Training, model: PipelineModel) -> Scored:
     kind, key, measures = training.estimator.kind, training.project.predicted.key, training.project.evaluation
     carried = [*dict.fromkeys([*training.carried, "prediction_time"])]
     with kept(predict(model, training.holdout_rows, kind, carried)) as scored:
-        found = evaluate(scored, kind, measures, key)
-        days = day_sums(scored, kind=kind, slices=measures.slices, threshold=measures.threshold)
+        found, days = evaluate_by_day(scored, kind, measures, key)
         names = [*key, "prediction"]
         digest = content_of(scored, names).digest(declarations(scored, names))
     return Scored(found, days, digest)
