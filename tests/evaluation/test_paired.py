@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from sklearn import metrics as sk
 
 from solvent.config.environment import Tables
@@ -31,7 +32,7 @@ from solvent.evaluation.intervals import Interval
 from solvent.evaluation.metrics import HIGHER_IS_BETTER, SIGNED, UNPAIRED
 from solvent.evaluation.paired import Days, nearer_to_zero
 from solvent.evaluation.table import Subject, append_evaluation, find_days
-from solvent.evaluation.tallies import binary_sums_twice
+from solvent.evaluation.tallies import binary_sums_by_day, binary_sums_twice
 from solvent.tables.warehouse import Warehouse
 
 THRESHOLD = 0.35
@@ -234,9 +235,12 @@ def test_an_evaluation_and_the_sums_by_day_are_the_same_together(spark: SparkSes
             assert days.parts[part].sums[name].tolist() == values.tolist()
 
 
-def test_scored_rows_are_computed_once(spark: SparkSession, rows: pd.DataFrame) -> None:
+@pytest.mark.parametrize("summed", [binary_sums_by_day, binary_sums_twice])
+def test_scored_rows_are_computed_once(
+    summed: Callable[..., DataFrame], spark: SparkSession, rows: pd.DataFrame
+) -> None:
     frame = spark.createDataFrame(rows.rename(columns={"ours": "prediction"}))
-    sums = binary_sums_twice(frame, ["where"], THRESHOLD)
+    sums = summed(frame, ["where"], THRESHOLD)
     sums.collect()
     assert "ReusedExchange" in sums._jdf.queryExecution().executedPlan().toString()
 

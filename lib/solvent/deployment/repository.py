@@ -13,11 +13,10 @@ from typing import Any
 
 import yaml
 
-from solvent.config.base import first_of
 from solvent.config.environment import Environment, load_environment
 from solvent.config.model import RELEASE_BRANCH, load_project
 from solvent.errors import ConfigurationError, RefusedError
-from solvent.identity.code import changed_files
+from solvent.identity.code import changed_files, uncommitted
 from solvent.identity.worktree import environment_file, solvent_of, worktree
 
 NOTES = "solvent"
@@ -67,8 +66,7 @@ def deploy(request: Request, say: Callable[[str], None]) -> int:
     changed = () if request.revision is not None or repository.bare else changed_files(repository)
     if changed:
         raise RefusedError(
-            f"{request.repository} has changes that no commit holds ({first_of(changed)}); "
-            "commit them, or name what to deploy with --commit"
+            f"{request.repository} {uncommitted(changed)}; commit them, or name what to deploy with --commit"
         )
     with worktree(request.repository, commit, f"the deployment of {commit[:12]}") as folder:
         own = load_project(request.project, folder).deploy.branch

@@ -6,7 +6,7 @@ import hashlib
 import json
 import shutil
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.resources.abc import Traversable
 from importlib.util import find_spec
@@ -39,12 +39,17 @@ class Commit:
     def lacks(self) -> str:
         """What is wrong with a dirty working tree, said of it."""
         if self.hash is not None:
-            return "has changes that no commit holds" + (f" ({first_of(self.changed)})" if self.changed else "")
+            return uncommitted(self.changed)
         return (
             "is in no git repository"
             if shutil.which("git")
             else "has no commit that can be told: there is no git on PATH"
         )
+
+
+def uncommitted(changed: Sequence[str]) -> str:
+    """That a working tree differs from its commit, said of it, with the first of the files that do."""
+    return "has changes that no commit holds" + (f" ({first_of(changed)})" if changed else "")
 
 
 def commit_of(root: Path) -> Commit:
