@@ -350,7 +350,7 @@ def release(shop: Shop) -> Shop:
     return shop
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def released(newly_released: Shop, tmp_path_factory: pytest.TempPathFactory) -> Shop:
-    """A Shop with a champion; each file gives it a life in days of its own."""
+    """A Shop with a champion, for the life that a file of tests gives it."""
     return newly_released.copied(tmp_path_factory.mktemp("released") / "shop")

@@ -394,12 +394,17 @@ def test_what_cannot_be_printed_is_said(words: list[str], example: Path) -> None
 
 @pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
 def test_a_command_that_is_stopped_while_it_begins_says_so_in_a_word(name: str, code: int, example: Path) -> None:
-    program = "from solvent.cli import main; print('begins', flush=True); main()"
+    """It is importing what it needs when it is."""
+    program = (
+        "import sys, time; from solvent.cli import main\n"
+        "class Slow:\n"
+        "    def find_spec(self, *_): print('begins', flush=True); time.sleep(60)\n"
+        "sys.meta_path.insert(0, Slow()); main()\n"
+    )
     words = [sys.executable, "-c", program, "--root", str(example), "history"]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as command:
         assert command.stdout is not None
         command.stdout.readline()
-        time.sleep(0.3)
         command.send_signal(getattr(signal, name))
         out, err = command.communicate(timeout=60)
     assert (command.returncode, out, err) == (code, "", "stopped\n")
@@ -425,7 +430,7 @@ def test_what_is_stopped_in_the_middle_of_a_stage_of_spark_prints_one_word(
         f"with ended_plainly(lambda: 'testing'):\n"
         f"    spark = session(load_environment('local', Path({str(ROOT)!r})))\n"
         "    endless = spark.range(10**15).selectExpr('sum(id % 7)')\n"
-        "    at_once(lambda one: (print('begins', flush=True), endless.collect()), [1, 2])\n"
+        "    at_once(lambda one: (sys.stdout.write('begins\\n'), sys.stdout.flush(), endless.collect()), [1, 2])\n"
     )
     with subprocess.Popen(
         [sys.executable, "-c", program],

@@ -34,7 +34,7 @@ def moment(day: date) -> datetime:
 
 
 def baseline(run: Any) -> Any:
-    """The version that lives here: another one than that of the tests of monitoring, which share the shop."""
+    """The version that lives here: a baseline is watched, too."""
     return run.registry.find("shop_baseline", "1")
 
 
