@@ -40,7 +40,7 @@ LONGEST = (
     "monitoring/test_monitor.py",
     "registry/test_server.py",
     "test_replay.py",
-    "test_ingest.py",
+    "sources/test_ingest.py",
     "test_catalog.py",
     "training/test_unseen.py",
     "training/test_search.py",

@@ -16,7 +16,7 @@ from solvent.config.environment import Tables
 from solvent.config.expressions import Column
 from solvent.errors import IntegrityError, TableError
 from solvent.registry import CHAMPION
-from solvent.tables.sources import read_source
+from solvent.sources.pins import read_source
 from solvent.tables.warehouse import Warehouse
 
 CATALOG, SCHEMA = "spark_catalog", "solvent_shop"

@@ -27,7 +27,7 @@ from solvent.features import table as feature_table
 from solvent.registry import CHALLENGER, CHAMPION, PREVIOUS, ModelVersion, Registry
 from solvent.release import decisions, promote, rollback
 from solvent.reproduction import reproduce
-from solvent.tables.sources import Pin
+from solvent.sources.pins import Pin
 
 
 def solvent(shop: Any, *words: str) -> Result:

@@ -19,7 +19,7 @@ from solvent.cli import main
 from solvent.features.table import featured, predicted_within
 from solvent.registry import CHAMPION
 from solvent.scoring import BATCHES, Interval, batches, score, skew_of
-from solvent.tables.sources import read_source
+from solvent.sources.pins import read_source
 from solvent.tables.warehouse import Warehouse
 from solvent.training import predict
 

@@ -49,7 +49,6 @@ from solvent.identity import (
     unpushed,
 )
 from solvent.importance import importances
-from solvent.ingest import Batch, ingest
 from solvent.investigation import (
     RESOLVED,
     Investigation,
@@ -83,7 +82,8 @@ from solvent.retraining import Retraining, announce, record, standing_of, trigge
 from solvent.scoring import Interval, ScoreBatch, batches, described_of, predictions_table, score, scored_by, skew_of
 from solvent.session import session
 from solvent.settings import Settings
-from solvent.tables.sources import Pin, source_pins
+from solvent.sources.ingest import Batch, ingest
+from solvent.sources.pins import Pin, source_pins
 from solvent.tables.warehouse import Warehouse
 from solvent.training import (
     MANIFESTS,

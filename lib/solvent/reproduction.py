@@ -32,7 +32,7 @@ from solvent.identity import (
 from solvent.identity.worktree import environment_file, solvent_of, worktree
 from solvent.registry import ModelVersion, Registry
 from solvent.session import SPARK_ERRORS, kept
-from solvent.tables.sources import Pin, read_source, read_sources, verified_content
+from solvent.sources.pins import Pin, read_source, read_sources, verified_content
 from solvent.tables.warehouse import Warehouse
 from solvent.training import (
     Inputs,

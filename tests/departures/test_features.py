@@ -13,7 +13,7 @@ from departures.features import plane_before, recent_departures
 from solvent.config.model import Project, load_project
 from solvent.features import build, reach_proof, truncation_proof
 from solvent.features.table import labelled_rows
-from solvent.tables.sources import with_times
+from solvent.sources.pins import with_times
 
 ROOT = Path(__file__).resolve().parents[2]
 NOON = datetime(2013, 3, 11, 12, tzinfo=UTC)

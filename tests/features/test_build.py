@@ -25,7 +25,7 @@ from solvent.features.table import (
     read_build,
     read_once,
 )
-from solvent.tables.sources import Pin, source_table, with_times
+from solvent.sources.pins import Pin, source_table, with_times
 
 Compute = Callable[[DataFrame, Mapping[str, DataFrame]], DataFrame]
 DAY, MICROSECOND = timedelta(days=1), timedelta(microseconds=1)

@@ -17,7 +17,7 @@ from flights.staging import lines_by_date, lines_of, package_data
 from solvent.config.model import Project, load_project
 from solvent.features import build, load_groups, reach_proof, truncation_proof
 from solvent.features.table import labelled_rows
-from solvent.tables.sources import with_times
+from solvent.sources.pins import with_times
 
 ROOT = Path(__file__).resolve().parents[2]
 # Clocks are set forward on 2013-03-10 and back on 2013-11-03; on 2013-10-30 a flight departs at 2400.

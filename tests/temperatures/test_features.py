@@ -15,7 +15,7 @@ from solvent.features import build, load_groups, reach_proof, truncation_proof
 from solvent.features.table import labelled_rows, read_build
 from solvent.pipeline import Run
 from solvent.settings import load_settings
-from solvent.tables.sources import with_times
+from solvent.sources.pins import with_times
 from temperatures.features import season
 from temperatures.staging import NORMALS, OBSERVATIONS, package_data, stage
 

@@ -18,7 +18,7 @@ from solvent.evaluation.memberships import slice_value
 from solvent.monitoring.findings import WHOSE, append_once, whose
 from solvent.registry import ModelVersion
 from solvent.release import GateResult
-from solvent.tables.sources import Pin, read_source
+from solvent.sources.pins import Pin, read_source
 from solvent.tables.warehouse import Warehouse
 
 CANARIES = "canaries"

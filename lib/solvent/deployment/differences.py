@@ -9,7 +9,7 @@ from typing import Any
 from solvent.config.base import canonical_json, counted
 from solvent.features.table import SECTIONS, SHAPED_BY
 from solvent.identity import Manifest
-from solvent.tables.sources import Pin
+from solvent.sources.pins import Pin
 
 # What a change of a section of model.yml leads to.
 FEATURES, MODEL, BASELINE = (

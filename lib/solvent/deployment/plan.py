@@ -27,7 +27,7 @@ from solvent.features.table import build_name, declared, feature_code, find_buil
 from solvent.identity import Commit, Manifest, environment_facts, function_digests, java_here, parse_manifest
 from solvent.release import Decision, decisions, rolled_back, standing
 from solvent.settings import Settings
-from solvent.tables.sources import Pin, source_pins
+from solvent.sources.pins import Pin, source_pins
 from solvent.training import MANIFESTS, learned_by, training_key
 
 NOTHING, TRAIN, RELEASE, HELD = "nothing", "train", "release", "held"

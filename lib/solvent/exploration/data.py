@@ -22,7 +22,7 @@ from solvent.features.profile import Reference, by_feature, cell_of, drawn_cells
 from solvent.features.table import declared
 from solvent.pipeline import Run
 from solvent.session import kept
-from solvent.tables.sources import read_source
+from solvent.sources.pins import read_source
 
 
 def pinned_sources(run: Run) -> pd.DataFrame:

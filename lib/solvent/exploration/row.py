@@ -28,7 +28,7 @@ from solvent.monitoring.monitor import labels_of
 from solvent.pipeline import Run
 from solvent.registry import ModelVersion
 from solvent.scoring import batches, predictions_table
-from solvent.tables.sources import Pin, read_source
+from solvent.sources.pins import Pin, read_source
 from solvent.training import predict
 
 LATEST = 3

@@ -2,9 +2,9 @@
 
 from solvent.features.build import build
 from solvent.features.group import Feature, FeatureGroup, feature_group, load_groups
-from solvent.features.point_in_time import as_of_lookup, trailing_sums, trailing_sums_by
 from solvent.features.reach import Overreach, reach_proof
 from solvent.features.truncation import Leak, require_no_leak, truncation_proof
+from solvent.timeline.point_in_time import as_of_lookup, trailing_sums, trailing_sums_by
 
 __all__ = [
     "Feature",

@@ -21,7 +21,7 @@ from solvent.config.model import ALWAYS_KNOWN
 from solvent.errors import FeatureError
 from solvent.features.build import build
 from solvent.features.group import FeatureGroup
-from solvent.features.truncation import differences, first_of, sampled_times
+from solvent.timeline.proof import differences, first_of, sampled_times
 
 
 @dataclass(frozen=True)

@@ -23,12 +23,12 @@ from solvent.errors import FeatureError
 from solvent.features.build import build
 from solvent.features.group import Feature, FeatureGroup
 from solvent.features.reach import bounded, overreaches, require_within_reach
-from solvent.features.truncation import EPOCH
 from solvent.identity import function_digests
 from solvent.session import kept
+from solvent.sources.pins import Pin, read_sources
 from solvent.tables.digest import content_of, declarations
-from solvent.tables.sources import Pin, read_sources
 from solvent.tables.warehouse import Warehouse
+from solvent.timeline.proof import EPOCH
 
 BUILDS = "feature_builds"
 BUILD_COLUMNS = (

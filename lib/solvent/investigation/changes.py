@@ -22,8 +22,8 @@ from solvent.investigation.rows import Span
 from solvent.monitoring.health import HEALTH
 from solvent.registry import ModelVersion
 from solvent.scoring import BATCHES as SCORED
-from solvent.tables.sources import BATCHES as INGESTED
-from solvent.tables.sources import QUARANTINE
+from solvent.sources.pins import BATCHES as INGESTED
+from solvent.sources.pins import QUARANTINE
 from solvent.tables.warehouse import Warehouse
 
 # A share that moved by more than a point, and a figure that moved by more than half, are told as changed.

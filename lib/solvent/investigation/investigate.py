@@ -44,7 +44,7 @@ from solvent.monitoring.monitor import (
 )
 from solvent.registry import ModelVersion
 from solvent.session import kept
-from solvent.tables.sources import Pin
+from solvent.sources.pins import Pin
 from solvent.tables.warehouse import Warehouse
 
 MOST_EXAMPLES, MOST_SHOWN = 10, 6

@@ -28,7 +28,7 @@ from solvent.monitoring.labels import MATURED, with_labels
 from solvent.monitoring.monitor import labels_of
 from solvent.registry import ModelVersion
 from solvent.scoring import Interval, ScoreBatch, batches, feature_rows
-from solvent.tables.sources import Pin, read_sources
+from solvent.sources.pins import Pin, read_sources
 from solvent.tables.warehouse import Warehouse
 
 COMPARED = timedelta(days=28)

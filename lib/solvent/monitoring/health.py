@@ -14,7 +14,7 @@ from solvent.config.model import ALWAYS_KNOWN, Project
 from solvent.monitoring.findings import WHOSE, append_once, whose
 from solvent.registry import ModelVersion
 from solvent.session import at_once
-from solvent.tables.sources import BATCH, Pin, last_batches, source_table, with_times
+from solvent.sources.pins import BATCH, Pin, last_batches, source_table, with_times
 from solvent.tables.warehouse import Warehouse
 
 HEALTH = "source_health"

@@ -34,7 +34,7 @@ from solvent.monitoring.labels import MATURED, NEVER, PENDING, with_labels
 from solvent.monitoring.windows import WindowMeasurement, measured_windows
 from solvent.registry import ModelVersion
 from solvent.session import at_once, kept
-from solvent.tables.sources import Pin, read_source
+from solvent.sources.pins import Pin, read_source
 from solvent.tables.warehouse import Warehouse
 
 PERFORMANCE, COVERAGE, DEVIATIONS = "performance", "label_coverage", "deviations"

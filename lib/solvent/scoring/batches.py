@@ -19,7 +19,7 @@ from solvent.config.base import digest_of
 from solvent.config.expressions import Column
 from solvent.errors import TurnError
 from solvent.registry import ModelVersion
-from solvent.tables.sources import Pin
+from solvent.sources.pins import Pin
 from solvent.tables.warehouse import Warehouse
 
 CLAIMS, BATCHES = "score_claims", "score_batches"

@@ -38,8 +38,8 @@ from solvent.identity import Manifest
 from solvent.registry import ModelVersion, Registry
 from solvent.scoring.batches import Claim, Interval, ScoreBatch, batch_name, batches, claimed, find_batch, note
 from solvent.session import kept
+from solvent.sources.pins import read_sources
 from solvent.tables.digest import contents_of, declarations, row_hash
-from solvent.tables.sources import read_sources
 from solvent.tables.warehouse import Warehouse
 from solvent.training import predict, require_inputs
 

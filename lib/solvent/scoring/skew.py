@@ -14,8 +14,8 @@ from solvent.features.table import declared, predicted_within, read_once
 from solvent.scoring.batches import ScoreBatch
 from solvent.scoring.score import feature_rows
 from solvent.session import kept
+from solvent.sources.pins import read_sources
 from solvent.tables.digest import row_hash
-from solvent.tables.sources import read_sources
 from solvent.tables.warehouse import Warehouse
 
 

@@ -14,7 +14,7 @@ from solvent.config.estimator import Estimator
 from solvent.evaluation import ALL, Evaluation
 from solvent.identity import Manifest
 from solvent.registry.registry import MANIFEST_FILE
-from solvent.tables.sources import source_table
+from solvent.sources.pins import source_table
 from solvent.tables.warehouse import Warehouse
 from solvent.training.training import Training
 

@@ -16,7 +16,7 @@ from solvent.config.model import Intervals, Project
 from solvent.errors import EvaluationError, TrainingError
 from solvent.evaluation.table import Subject
 from solvent.identity import Commit
-from solvent.tables.sources import Pin
+from solvent.sources.pins import Pin
 from solvent.training.fit import Inputs
 
 # What takes rows to a model, and what searches its parameters; the windows are a part of the key themselves.

@@ -7,7 +7,7 @@ import bz2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from solvent.ingest.landing import TAIL, ends_as_bzip2
+from solvent.sources.landing import TAIL, ends_as_bzip2
 
 STREAMS = st.lists(st.binary(max_size=200).map(bz2.compress), min_size=1, max_size=3)
 

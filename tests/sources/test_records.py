@@ -20,8 +20,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 from solvent.config.model import Source
-from solvent.ingest.landing import LandingFile
-from solvent.ingest.reading import examine, raw_rows
+from solvent.sources.landing import LandingFile
+from solvent.sources.reading import examine, raw_rows
 
 NAMES = ("id", "name", "note")
 # Pieces that mean something to some reader: line breaks, and what only looks like one; separators, quotes, escapes; marks of Unicode.

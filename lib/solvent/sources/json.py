@@ -13,8 +13,8 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from solvent.config.landing import Landing
-from solvent.ingest.texts import CORRUPT, RAW
-from solvent.tables.sources import FILE
+from solvent.sources.pins import FILE
+from solvent.sources.texts import CORRUPT, RAW
 
 SPACE = "[ \\t\\r\\n]*+"
 HEX = "[0-9a-fA-F]"

@@ -14,9 +14,9 @@ from solvent.config.model import Source
 from solvent.errors import IntegrityError
 from solvent.identity import Manifest
 from solvent.registry import ModelVersion
+from solvent.sources.pins import Pin, pin, read_source, verified_content
 from solvent.tables.columns import as_written
 from solvent.tables.digest import content_of
-from solvent.tables.sources import Pin, pin, read_source, verified_content
 from solvent.tables.warehouse import Warehouse
 from solvent.training.train import note, require_copy
 

@@ -12,8 +12,8 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from solvent.config.landing import Landing, upper_half
-from solvent.ingest.landing import LandingFile, globbed
-from solvent.tables.sources import FILE
+from solvent.sources.landing import LandingFile, globbed
+from solvent.sources.pins import FILE
 from solvent.tables.warehouse import Warehouse
 
 # A record, and why it does not parse as a whole.

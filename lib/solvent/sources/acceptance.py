@@ -10,10 +10,10 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import BinaryType
 
 from solvent.config.model import TIMES, Source
-from solvent.ingest.texts import CORRUPT
-from solvent.ingest.values import is_in_range, value_of
+from solvent.sources.pins import FILE
+from solvent.sources.texts import CORRUPT
+from solvent.sources.values import is_in_range, value_of
 from solvent.tables.digest import row_hash
-from solvent.tables.sources import FILE
 
 
 def judged(raw: DataFrame, source: Source, predicted: Mapping[str, str] | None = None) -> DataFrame:

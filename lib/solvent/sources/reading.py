@@ -13,11 +13,11 @@ from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
 from solvent.config.model import Source
-from solvent.ingest.csv import Csv
-from solvent.ingest.json import Json
-from solvent.ingest.landing import LandingFile
-from solvent.ingest.texts import AT_START, BINARY, RAW, TEXT, texts_of
-from solvent.tables.sources import FILE
+from solvent.sources.csv import Csv
+from solvent.sources.json import Json
+from solvent.sources.landing import LandingFile
+from solvent.sources.pins import FILE
+from solvent.sources.texts import AT_START, BINARY, RAW, TEXT, texts_of
 from solvent.tables.warehouse import Warehouse
 
 # File -> its first record where that is a header, and how often it comes in the file.

@@ -12,8 +12,8 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from solvent.config.model import Source
-from solvent.ingest.rows import fails, hold, judged, sorted_out
-from solvent.tables.sources import FILE, with_times
+from solvent.sources.acceptance import fails, hold, judged, sorted_out
+from solvent.sources.pins import FILE, with_times
 
 NUMBERS = "n INT, a INT, b INT, t STRING, m TIMESTAMP"
 ROWS = [

@@ -15,7 +15,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from solvent.config.expressions import parse_columns
-from solvent.ingest.values import value_of
+from solvent.sources.values import value_of
 
 WHOLE = {"TINYINT": 8, "SMALLINT": 16, "INT": 32, "BIGINT": 64}
 BOOLEANS = {

@@ -24,12 +24,12 @@ from solvent.config.base import digest_of, duration_text, first_of
 from solvent.config.expressions import Column
 from solvent.config.model import Project, Source
 from solvent.errors import IngestError
-from solvent.ingest.landing import SHOWN, LandingFile, files_below, holds_data, landing_files, listing, refuse, unread
-from solvent.ingest.reading import Headers, examine, raw_rows
-from solvent.ingest.rows import judged, sorted_out, within_reach
 from solvent.session import SPARK_ERRORS, at_once, kept
+from solvent.sources.acceptance import judged, sorted_out, within_reach
+from solvent.sources.landing import SHOWN, LandingFile, files_below, holds_data, landing_files, listing, refuse, unread
+from solvent.sources.pins import BATCH, BATCH_COLUMNS, BATCHES, FILE, QUARANTINE, source_table
+from solvent.sources.reading import Headers, examine, raw_rows
 from solvent.tables.digest import Content, contents_of
-from solvent.tables.sources import BATCH, BATCH_COLUMNS, BATCHES, FILE, QUARANTINE, source_table
 from solvent.tables.warehouse import Version, Warehouse
 
 FILES = "ingest_files"

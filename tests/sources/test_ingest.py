@@ -22,12 +22,12 @@ from pyspark.sql import DataFrame, SparkSession
 
 from solvent.config.landing import Landing
 from solvent.errors import IngestError, TableError
-from solvent.ingest import Batch, ingest
-from solvent.ingest.rows import judged, within_reach
-from solvent.tables.sources import source_pins, verified_content
+from solvent.sources.acceptance import judged, within_reach
+from solvent.sources.ingest import Batch, ingest
+from solvent.sources.pins import source_pins, verified_content
 from solvent.tables.warehouse import Warehouse
 
-module = import_module("solvent.ingest.ingest")
+module = import_module("solvent.sources.ingest")
 
 HEADER = "id,customer,placed,amount,returned"
 GOOD = ["1,c1,2024-01-01 10:00:00,5.5,0", "2,c2,2024-01-01 11:00:00,7.0,1"]

@@ -1,0 +1,1 @@
+"""What was known when: pure functions of DataFrames with event and available times."""
