@@ -1,4 +1,4 @@
-"""GUIDE.md is followed to the letter: each command is typed, each change applied, and what is shown must be what is said."""
+"""docs/guide.md is followed to the letter: each command is typed, each change applied, and what is shown must be what is said."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-GUIDE = ROOT / "GUIDE.md"
+GUIDE = ROOT / "docs" / "guide.md"
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # What starts Spark takes long.
 SPARK = (

@@ -179,7 +179,7 @@ def shipped(wheel: Path, shop_package: Path) -> list[Path]:
 
 
 def on_cluster(master: str, shipped: list[Path], job: str) -> list[str]:
-    """The command that submits a job, as README has it."""
+    """The command that submits a job, as docs/clusters.md has it."""
     return [
         str(SPARK / "bin/spark-submit"),
         *("--master", master, "--driver-memory", "2g", "--executor-memory", "1g", "--executor-cores", "1"),
