@@ -12,8 +12,12 @@ from pathlib import Path
 import click
 import pytest
 import yaml
+from pydantic import BaseModel, TypeAdapter
 
 from solvent.cli import main
+from solvent.config.environment import Places
+from solvent.config.estimator import Estimator
+from solvent.config.model import Project, Source
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -186,14 +190,16 @@ def test_pages_that_messages_and_files_name_are_there() -> None:
 
 
 def test_examples_are_what_they_say_they_are() -> None:
-    """Code compiles, and YAML parses; no block is of a language that nobody reads."""
+    """Code compiles, and model.yml takes the YAML; no block is of a language that nobody reads."""
     blocks = [block for page in PAGES for block in FENCE.findall(text_of(page))]
     for language, text in blocks:
         assert language in ("python", "yaml", "mermaid", "text", "console", "diff"), text
         if language == "python":
             ast.parse(text)
         if language == "yaml":
-            assert isinstance(yaml.safe_load(text), dict)
+            for key, value in yaml.safe_load(text).items():
+                field = {**Estimator.model_fields, **Project.model_fields}[key]
+                assert TypeAdapter(field.annotation).validate_python(value)
 
 
 def cells(text: str, heading: str = "") -> list[list[str]]:
@@ -206,6 +212,42 @@ def cells(text: str, heading: str = "") -> list[list[str]]:
 @cache
 def code() -> str:
     return "\n".join(text_of(file) for file in sorted(ROOT.glob("lib/solvent/**/*.py")))
+
+
+@pytest.mark.parametrize(
+    ("page", "heading", "model"),
+    [
+        ("projects", "## model.yml", Project),
+        ("sources", "## Declare a source", Source),
+        ("environments", "## Keys", Places),
+    ],
+)
+def test_all_keys_are_listed(page: str, heading: str, model: type[BaseModel]) -> None:
+    rows = cells(text_of(ROOT / "docs" / f"{page}.md"), heading)
+    listed = {name.partition(".")[0] for row in rows for name in re.findall(r"`(\w[\w.<>]*)`", row[0])}
+    assert listed == {field.alias or name for name, field in model.model_fields.items()}
+
+
+def test_the_flow_is_of_jobs_that_are_there() -> None:
+    ((_, flow), *_) = FENCE.findall(text_of(ROOT / "README.md"))
+    boxes = set(re.findall(r"^ *([a-z-]+)|(?<=> )([a-z-]+)(?![\w(-])", flow, re.MULTILINE))
+    jobs = {a or b for a, b in boxes} - {
+        "flowchart",
+        "subgraph",
+        "direction",
+        "end",
+        "making",
+        "life",
+        "files",
+        "commit",
+    }
+    assert len(jobs) > 8
+    assert jobs <= set(main.list_commands(click.Context(main, obj=ROOT)))
+
+
+def test_the_notebooks_are_listed() -> None:
+    listed = {row[0].strip("`") for row in cells(text_of(ROOT / "docs" / "notebooks.md"))}
+    assert listed == {path.stem for path in ROOT.glob("notebooks/*.ipynb")}
 
 
 def is_table(name: str) -> bool:
