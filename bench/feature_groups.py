@@ -11,9 +11,10 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
+from solvent.estimators.spark_ml import Inputs, fit
 from solvent.pipeline import Run
 from solvent.settings import load_settings
-from solvent.training import Inputs, Training, fit, score_holdout
+from solvent.training import Training, score_holdout
 
 ROOT = Path(__file__).resolve().parent.parent
 SCHEDULE, WEATHER, PLANE, DELAYS = "schedule", "weather_at_origin", "plane", "recent_delays"

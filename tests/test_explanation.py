@@ -15,8 +15,8 @@ from pyspark.sql import DataFrame, SparkSession
 
 from solvent.config.estimator import Estimator
 from solvent.errors import EvaluationError
+from solvent.estimators.spark_ml import Inputs, fit, predict
 from solvent.explanation import Explanation, explain, sampled, seed_of
-from solvent.training import Inputs, fit, predict
 
 SCHEMA = "id INT, size DOUBLE, count BIGINT, still DOUBLE, color STRING, label DOUBLE"
 INPUTS = Inputs.of({"size": "double", "count": "bigint", "still": "double", "color": "string"})

@@ -16,12 +16,12 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from solvent.cli import main
+from solvent.estimators.spark_ml import predict
 from solvent.features.table import featured, predicted_within
 from solvent.registry import CHAMPION
 from solvent.scoring import BATCHES, Interval, batches, score, skew_of
 from solvent.sources.pins import read_source
 from solvent.tables.warehouse import Warehouse
-from solvent.training import predict
 
 scoring = import_module("solvent.scoring.score")
 SINCE, UNTIL = datetime(2024, 6, 1, tzinfo=UTC), datetime(2024, 6, 3, tzinfo=UTC)

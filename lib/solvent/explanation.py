@@ -34,8 +34,8 @@ from pyspark.sql.types import IntegerType, StructField, StructType
 
 from solvent.config.base import counted
 from solvent.errors import EvaluationError
+from solvent.estimators.spark_ml import predict
 from solvent.tables.digest import SALTS, row_hash
-from solvent.training import predict
 
 BACKGROUND = 200
 # Two independent draws are the fewest that have a spread.

@@ -24,6 +24,7 @@ from solvent.config.base import counted, digest_of
 from solvent.config.estimator import Estimator
 from solvent.config.model import Intervals, Project
 from solvent.errors import EvaluationError, RefusedError, RegistryError
+from solvent.estimators.spark_ml import Inputs, predict
 from solvent.evaluation import ALL, DaySums, Evaluation, Lead, lead
 from solvent.evaluation.metrics import DESCRIPTIVE, UNPAIRED
 from solvent.evaluation.table import find_days
@@ -88,14 +89,12 @@ from solvent.tables.warehouse import Warehouse
 from solvent.training import (
     MANIFESTS,
     MEASURED_BY,
-    Inputs,
     Training,
     estimator_of,
     evaluation_of,
     in_words,
     learned_by,
     manifest_in_both,
-    predict,
     train,
     unseen,
     written,

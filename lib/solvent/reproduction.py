@@ -15,6 +15,7 @@ from solvent.config.base import counted, digest_of, validated
 from solvent.config.environment import Environment
 from solvent.config.model import Project
 from solvent.errors import IntegrityError, SolventError
+from solvent.estimators.spark_ml import Inputs, fit
 from solvent.failure import cause
 from solvent.features import load_groups
 from solvent.features.table import columns_of, content_digest, declared, featured
@@ -35,11 +36,9 @@ from solvent.session import SPARK_ERRORS, kept
 from solvent.sources.pins import Pin, read_source, read_sources, verified_content
 from solvent.tables.warehouse import Warehouse
 from solvent.training import (
-    Inputs,
     SearchResult,
     Training,
     estimator_of,
-    fit,
     manifest_in_both,
     score_holdout,
     searched,

@@ -10,6 +10,7 @@ import pytest
 from pyspark.sql import functions as F
 
 from solvent.errors import ConfigurationError, RefusedError
+from solvent.estimators.spark_ml import predict
 from solvent.evaluation.table import find_evaluation
 from solvent.exploration import (
     background_of,
@@ -30,7 +31,6 @@ from solvent.exploration import (
     strength,
     training_profile,
 )
-from solvent.training import predict
 
 
 @pytest.fixture(scope="module")

@@ -131,7 +131,7 @@ def test_what_is_not_there_is_refused(digest_after: Callable[..., str]) -> None:
 
 def test_the_suite_is_followed_from_a_project_and_is_no_whole() -> None:
     module_at.cache_clear()
-    weather, fit = function_digests(["flights.features.weather_at_origin", "solvent.training.fit.fit"]).values()
+    weather, fit = function_digests(["flights.features.weather_at_origin", "solvent.estimators.spark_ml.fit"]).values()
     assert weather != fit
 
 

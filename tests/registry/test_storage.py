@@ -14,7 +14,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.testing import assertDataFrameEqual
 
-from solvent.identity import model_digest
+from solvent.estimators.learned import model_digest
 from solvent.registry import storage
 
 

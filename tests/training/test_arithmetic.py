@@ -22,10 +22,11 @@ from pyspark.sql import functions as F
 
 from solvent.config.environment import Environment, load_environment
 from solvent.config.estimator import Estimator
-from solvent.identity import calculation_of, model_digest
+from solvent.estimators.learned import model_digest
+from solvent.estimators.spark_ml import Inputs, fit, predict
+from solvent.identity import calculation_of
 from solvent.session import JAVA_OPTIONS, session
 from solvent.tables.digest import content_of
-from solvent.training import Inputs, fit, predict
 
 ROOT = Path(__file__).resolve().parents[2]
 # No vector instructions beyond those every x86-64 has: as an older processor, or another maker's.

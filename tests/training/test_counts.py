@@ -12,8 +12,9 @@ from pyspark.sql import SparkSession
 from solvent.config.estimator import Estimator
 from solvent.config.model import Intervals, load_project
 from solvent.errors import TrainingError
+from solvent.estimators.spark_ml import Inputs
 from solvent.identity.code import Commit
-from solvent.training import Inputs, Training
+from solvent.training import Training
 from solvent.training.train import remarks
 from solvent.training.training import counts_of
 

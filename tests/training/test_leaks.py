@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from pyspark.sql import SparkSession
 
-from solvent.training import Inputs
+from solvent.estimators.spark_ml import Inputs
 from solvent.training.leaks import SUSPICIOUS, leaks, strength_of
 
 RNG = np.random.default_rng(5)

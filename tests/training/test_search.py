@@ -26,11 +26,12 @@ from solvent.config.base import digest_of
 from solvent.config.estimator import Estimator
 from solvent.config.model import Intervals
 from solvent.errors import TrainingError
+from solvent.estimators.spark_ml import Inputs
 from solvent.identity import Manifest
 from solvent.importance import importances
 from solvent.report import model_page
 from solvent.reproduction import search_finding
-from solvent.training import Inputs, SearchResult, learned_by, search
+from solvent.training import SearchResult, learned_by, search
 from solvent.training.search import CountedFold, counted, decided, folds_of
 
 START = datetime(2024, 1, 1, tzinfo=UTC)

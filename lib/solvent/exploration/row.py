@@ -19,6 +19,7 @@ from pyspark.sql.types import DoubleType, StructField
 from solvent.config.base import midnight
 from solvent.config.model import ALWAYS_KNOWN, TIMES
 from solvent.errors import ConfigurationError, RefusedError
+from solvent.estimators.spark_ml import predict
 from solvent.evaluation.memberships import quoted
 from solvent.explanation import BACKGROUND, Explanation, explain, sampled, seed_of
 from solvent.exploration.data import short
@@ -29,7 +30,6 @@ from solvent.pipeline import Run
 from solvent.registry import ModelVersion
 from solvent.scoring import batches, predictions_table
 from solvent.sources.pins import Pin, read_source
-from solvent.training import predict
 
 LATEST = 3
 DAY = timedelta(days=1)

@@ -13,7 +13,6 @@ from solvent.identity.environment import (
 )
 from solvent.identity.functions import function_digests
 from solvent.identity.manifest import FORMAT, Manifest, parse_manifest
-from solvent.identity.model_digest import model_digest
 from solvent.identity.modules import packages_of
 
 __all__ = [
@@ -29,7 +28,6 @@ __all__ = [
     "java_here",
     "java_of",
     "lock_remark",
-    "model_digest",
     "package_folder",
     "packages_of",
     "parse_manifest",

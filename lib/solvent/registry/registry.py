@@ -21,7 +21,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from solvent.config.environment import MLflow
 from solvent.errors import IntegrityError, RegistryError
-from solvent.identity import Manifest, model_digest, parse_manifest
+from solvent.estimators.learned import model_digest
+from solvent.identity import Manifest, parse_manifest
 from solvent.registry import storage
 from solvent.registry.version import ModelVersion, without_password
 

@@ -23,6 +23,7 @@ from solvent.config.base import digest_of
 from solvent.config.expressions import Column, taken_by
 from solvent.config.model import Project
 from solvent.errors import FeatureError
+from solvent.estimators.spark_ml import predict
 from solvent.features import Feature, FeatureGroup
 from solvent.features.profile import append_profile, cell_counts, reference_of
 from solvent.features.table import (
@@ -41,7 +42,7 @@ from solvent.session import kept
 from solvent.sources.pins import read_sources
 from solvent.tables.digest import contents_of, declarations, row_hash
 from solvent.tables.warehouse import Warehouse
-from solvent.training import predict, require_inputs
+from solvent.training import require_inputs
 
 MODEL_COLUMNS = (
     Column("prediction", "DOUBLE"),

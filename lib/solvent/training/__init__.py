@@ -1,7 +1,5 @@
 """Training: from feature rows to a registered model that can be made again."""
 
-from solvent.training.fit import Inputs, fit, predict
-from solvent.training.layout import canonical_layout
 from solvent.training.search import SearchResult, search, written
 from solvent.training.train import (
     MANIFESTS,
@@ -18,17 +16,13 @@ from solvent.training.unseen import estimator_of, in_words, unseen
 __all__ = [
     "MANIFESTS",
     "MEASURED_BY",
-    "Inputs",
     "SearchResult",
     "Training",
-    "canonical_layout",
     "estimator_of",
     "evaluation_of",
-    "fit",
     "in_words",
     "learned_by",
     "manifest_in_both",
-    "predict",
     "require_inputs",
     "score_holdout",
     "search",

@@ -9,7 +9,7 @@ import pandas as pd
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from solvent.training.fit import Inputs
+from solvent.estimators.spark_ml import Inputs
 
 # An AUC, or an absolute rank correlation with a numeric label; features that were honestly known before hardly ever have it.
 SUSPICIOUS = 0.99

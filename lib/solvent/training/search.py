@@ -23,11 +23,11 @@ from solvent.config.base import Frozen
 from solvent.config.estimator import Estimator
 from solvent.config.model import Intervals, Measures
 from solvent.errors import SolventError, TrainingError
+from solvent.estimators.spark_ml import Inputs, fit, predict
 from solvent.evaluation import badness, measure
 from solvent.evaluation.metrics import SIGNED
 from solvent.failure import cause
 from solvent.session import SPARK_ERRORS, at_once, kept
-from solvent.training.fit import Inputs, fit, predict
 
 
 class Fold(Frozen):

@@ -18,6 +18,7 @@ from solvent.config.base import counted, digest_of
 from solvent.config.estimator import Estimator
 from solvent.config.expressions import Column
 from solvent.errors import EvaluationError, IntegrityError
+from solvent.estimators.spark_ml import fit, predict
 from solvent.evaluation import ALL, DaySums, Evaluation, evaluate_by_day
 from solvent.evaluation.table import append_evaluation, find_evaluation
 from solvent.identity import FORMAT, Manifest, calculation_of
@@ -25,7 +26,6 @@ from solvent.registry import ModelVersion
 from solvent.session import at_once, kept
 from solvent.tables.digest import content_of, declarations
 from solvent.tables.warehouse import Warehouse
-from solvent.training.fit import fit, predict
 from solvent.training.leaks import leaks
 from solvent.training.search import SearchResult, search
 from solvent.training.training import Counts, Training, counts_of

@@ -14,13 +14,13 @@ from solvent.config.base import counted, digest_of, midnight
 from solvent.config.estimator import Estimator
 from solvent.config.model import Intervals, Project
 from solvent.errors import EvaluationError, TrainingError
+from solvent.estimators.spark_ml import Inputs
 from solvent.evaluation.table import Subject
 from solvent.identity import Commit
 from solvent.sources.pins import Pin
-from solvent.training.fit import Inputs
 
 # What takes rows to a model, and what searches its parameters; the windows are a part of the key themselves.
-LEARNED_BY = ("solvent.training.fit.fit", "solvent.training.training.Training.train_rows")
+LEARNED_BY = ("solvent.estimators.spark_ml.fit", "solvent.training.training.Training.train_rows")
 SEARCHED_BY = "solvent.training.search.search"
 # What takes a model and the rows of a holdout to its figures.
 MEASURED_BY = ("solvent.training.train.score_holdout", "solvent.training.training.Training.holdout_rows")

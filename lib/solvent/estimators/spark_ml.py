@@ -21,9 +21,9 @@ from pyspark.sql import functions as F
 
 from solvent.config.estimator import Estimator, class_params
 from solvent.errors import TrainingError
+from solvent.estimators.layout import canonical_layout
 from solvent.failure import cause
 from solvent.session import SPARK_ERRORS, kept
-from solvent.training.layout import canonical_layout
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,9 @@ from pyspark.sql import functions as F
 
 from solvent.config.estimator import Estimator
 from solvent.errors import IntegrityError, TrainingError
-from solvent.identity import model_digest
-from solvent.training import Inputs, canonical_layout, fit, predict
+from solvent.estimators.layout import canonical_layout
+from solvent.estimators.learned import model_digest
+from solvent.estimators.spark_ml import Inputs, fit, predict
 
 SCHEMA = "day INT, number INT, size DOUBLE, count BIGINT, flag BOOLEAN, color STRING, shape STRING, label DOUBLE"
 INPUTS = Inputs.of({"size": "double", "color": "string", "count": "bigint", "flag": "boolean", "shape": "string"})

@@ -12,7 +12,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +24,47 @@ from solvent.errors import IntegrityError
 # Default parameters belong to Spark's version and hold identifiers of objects long gone; a parameter that was set is in paramMap.
 INCIDENTAL = frozenset({"uid", "timestamp", "sparkVersion", "defaultParamMap"})
 
+# How Spark's identifiers end, in Java and in Python: at random.
+ENDING = re.compile(r"_[0-9a-f]{12}")
+
 PIPELINE = "org.apache.spark.ml.PipelineModel"
 # What writes a pipeline over Spark Connect; its stages are written by Java as everywhere.
 PYTHON_PIPELINE = "pyspark.ml.pipeline.PipelineModel"
+
+
+class Positions:
+    """The identifiers of a model by their positions; a text is searched once, however many there are."""
+
+    def __init__(self, uids: Sequence[str]) -> None:
+        """Sorts identifiers by how they end.
+
+        Args:
+            uids: In the order of their positions.
+        """
+        self.ending: dict[str, list[tuple[str, str]]] = {}
+        self.others: list[tuple[str, str]] = []
+        for number, uid in enumerate(uids):
+            place = uid, f"uid{number}"
+            if ENDING.fullmatch(uid[-13:]):
+                self.ending.setdefault(uid[-13:], []).append(place)
+            else:
+                self.others.append(place)
+
+    def replace_in(self, text: str) -> str:
+        """A text with identifiers replaced by their positions; default column names hold them, too."""
+        if not self.others and "_" not in text:
+            return text
+        pieces, done = [], 0
+        for match in ENDING.finditer(text):
+            for uid, position in self.ending.get(match[0], ()):
+                if text.endswith(uid, done, match.end()):
+                    pieces += [text[done : match.end() - len(uid)], position]
+                    done = match.end()
+                    break
+        text = "".join([*pieces, text[done:]])
+        for uid, position in self.others:
+            text = text.replace(uid, position)
+        return text
 
 
 def model_digest(folder: Path) -> str:
@@ -42,10 +80,10 @@ def model_digest(folder: Path) -> str:
     parts = list(dict.fromkeys(parts))
     if not parts:
         raise IntegrityError(f"{folder}: holds no saved Spark ML model")
-    positions = {uid: f"uid{number}" for number, uid in enumerate(uids(parts))}
+    positions = Positions(uids(parts))
     digest = hashlib.sha256()
     for part in parts:
-        place = "/".join(positions_replaced(piece, positions) for piece in part.relative_to(folder).parts)
+        place = "/".join(positions.replace_in(piece) for piece in part.relative_to(folder).parts)
         digest.update(f"{place}\n".encode())
         for line in sorted(canonical_json(canonical(row, positions)) for row in rows(part)):
             digest.update(f"{line}\n".encode())
@@ -62,11 +100,13 @@ def in_order(folder: Path, path: Path) -> list[tuple[int, str]]:
     return pieces
 
 
-def rows(folder: Path) -> Iterator[Any]:
-    """The rows of all files of a folder, whichever file they are in."""
+def rows(folder: Path, texts: bool = False) -> Iterator[Any]:
+    """The rows of all files of a folder, whichever file they are in: all columns, or those that may hold texts."""
     for path in sorted(folder.glob("part-*")):
         if path.name.endswith(".parquet"):
-            yield from pq.read_table(path).to_pylist()
+            schema = pq.read_schema(path)
+            columns = [field.name for field in schema if "string" in str(field.type)] if texts else None
+            yield from pq.read_table(path, columns=columns).to_pylist()
         else:
             yield from (json.loads(line) for line in path.read_text(encoding="utf-8").splitlines())
 
@@ -75,7 +115,7 @@ def uids(parts: list[Path]) -> list[str]:
     """The identifiers in the order of the stages."""
     found: dict[str, None] = {}
     for part in parts:
-        for row in rows(part):
+        for row in rows(part, texts=True):
             for document in documents(row):
                 found[document["uid"]] = None
     return list(found)
@@ -101,26 +141,24 @@ def metadata(value: Any) -> Any:
     return value
 
 
-def canonical(value: Any, positions: Mapping[str, str]) -> Any:
+def canonical(value: Any, positions: Positions) -> Any:
     """A value without what is incidental."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else f"double {value}"
     value = metadata(value)
+    if isinstance(value, str):
+        return positions.replace_in(value)
     if isinstance(value, dict):
         value = as_java_writes(value)
         dropped = INCIDENTAL if "uid" in value else frozenset()
         return {
-            positions_replaced(str(key), positions): canonical(inner, positions)
+            positions.replace_in(str(key)): canonical(inner, positions)
             for key, inner in value.items()
             if key not in dropped
         }
     if isinstance(value, list | tuple):
         return [canonical(inner, positions) for inner in value]
-    if isinstance(value, str):
-        return positions_replaced(value, positions)
-    if isinstance(value, float) and not math.isfinite(value):
-        return f"double {value}"
-    if isinstance(value, bytes):
-        return value.hex()
-    return value
+    return value.hex() if isinstance(value, bytes) else value
 
 
 def as_java_writes(document: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -129,11 +167,3 @@ def as_java_writes(document: Mapping[str, Any]) -> Mapping[str, Any]:
         return document
     params = {name: value for name, value in document["paramMap"].items() if name != "language"}
     return {**document, "class": PIPELINE, "paramMap": params}
-
-
-def positions_replaced(text: str, positions: Mapping[str, str]) -> str:
-    """A text with identifiers replaced by their positions; default column names hold them, too."""
-    for uid, position in positions.items():
-        if uid in text:
-            text = text.replace(uid, position)
-    return text
