@@ -1,4 +1,10 @@
-"""An estimator by import path, checked against its own declaration of parameters without starting Spark."""
+"""An estimator by import path, checked against its own declaration of parameters without starting Spark.
+
+The contract of an estimator: it is a pyspark.ml.Estimator with the columns that spark.ml's have, whose model adds a column `prediction`,
+and for labels of 0 or 1 one of `probability`, and is written by MLflow's flavour of Spark. Those of spark.ml are known here. A class from
+elsewhere says what it is in two attributes: `label_kind`, the kind of label it learns, and `determinism`, how far it gives the same model
+again: "exact" for the same rows in any order, on any number of tasks and machines; "layout" for the same rows in the same partitions and order.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +21,8 @@ from pyspark.ml.param import Param
 from solvent.config.base import Frozen, closest
 from solvent.config.search import Search
 
-PACKAGES = ("pyspark.ml.classification", "pyspark.ml.regression")
+PACKAGES = {"pyspark.ml.classification": "binary", "pyspark.ml.regression": "regression"}
+DETERMINISM = ("exact", "layout")
 # Set by the job itself: the columns by its Pipeline, the seed by its own key.
 KEPT = frozenset(
     {
@@ -39,7 +46,8 @@ class Estimator(Frozen):
     """How a model is learned.
 
     Attributes:
-        estimator: Import path of a class of pyspark.ml.classification or pyspark.ml.regression.
+        estimator: Import path of a class of pyspark.ml.classification or pyspark.ml.regression, or of one that declares what these are known
+            for.
         params: Its parameters, by pyspark.ml's names.
         seed: Seed of everything random in it.
         partitions: Partitions of the training rows; part of what determines the model.
@@ -55,7 +63,13 @@ class Estimator(Frozen):
     @property
     def kind(self) -> Literal["binary", "regression"]:
         """What it predicts: the probability of a label of 0 or 1, or a number."""
-        return "binary" if self.estimator.startswith(PACKAGES[0]) else "regression"
+        module = self.estimator.rpartition(".")[0]
+        return PACKAGES.get(module) or self.type.label_kind  # type: ignore[attr-defined, return-value]
+
+    @property
+    def determinism(self) -> Literal["exact", "layout"]:
+        """What must be the same for it to learn the same."""
+        return getattr(self.type, "determinism", "layout")
 
     @property
     def name(self) -> str:
@@ -72,20 +86,11 @@ class Estimator(Frozen):
     def exists(self) -> Self:
         """Refuses classes that cannot be learned here, and parameters they do not have."""
         module, _, name = self.estimator.rpartition(".")
-        if module not in PACKAGES:
-            raise ValueError(f"estimator: '{self.estimator}' is not in {' or '.join(PACKAGES)}")
-        known = [
-            one
-            for one, found in vars(importlib.import_module(module)).items()
-            if isinstance(found, type)
-            and issubclass(found, pyspark.ml.Estimator)
-            and found.__module__ == module
-            and hasattr(found, "featuresCol")
-            and not one.startswith("_")
-            # A composite takes another estimator, which has no form in YAML.
-            and not hasattr(found, "classifier")
-            and not inspect.isabstract(found)
-        ]
+        known = learnable(module)
+        if module not in PACKAGES and name not in known:
+            raise ValueError(
+                f"estimator: '{self.estimator}' is not in {' or '.join(PACKAGES)}, and is no estimator that declares label_kind and determinism"
+            )
         if name not in known:
             raise ValueError(f"estimator: '{self.estimator}' is not an estimator; {closest(name, known)}")
         if self.kind == "binary" and not hasattr(self.type, "probabilityCol"):
@@ -121,6 +126,29 @@ class Estimator(Frozen):
     def with_params(self, params: Mapping[str, Any]) -> Estimator:
         """The same estimator with some parameters set."""
         return self.model_copy(update={"params": {**self.params, **params}})
+
+
+def learnable(module: str) -> list[str]:
+    """The estimators of a module, by name: of spark.ml all that can be declared here, elsewhere those that say what they are."""
+    try:
+        members = vars(importlib.import_module(module))
+    except (ImportError, ValueError):
+        return []
+    return [
+        name
+        for name, found in members.items()
+        if isinstance(found, type)
+        and issubclass(found, pyspark.ml.Estimator)
+        and found.__module__ == module
+        and hasattr(found, "featuresCol")
+        and not name.startswith("_")
+        # A composite takes another estimator, which has no form in YAML.
+        and not hasattr(found, "classifier")
+        and not inspect.isabstract(found)
+        and (
+            module in PACKAGES or (hasattr(found, "label_kind") and getattr(found, "determinism", None) in DETERMINISM)
+        )
+    ]
 
 
 def class_params(kind: type) -> dict[str, Param[Any]]:

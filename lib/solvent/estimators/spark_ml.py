@@ -72,7 +72,8 @@ def fit(
     trees = "maxBins" in class_params(estimator.type)
     # spark.ml cannot learn a category without a name; in a pipeline what was not learned and what is missing are one.
     rows = rows.withColumns({name: F.nullif(F.col(f"`{name}`"), F.lit("")) for name in inputs.categories})
-    laid_out = canonical_layout(rows.select(*key, *inputs.names, "label"), key, estimator.partitions)
+    rows = rows.select(*key, *inputs.names, "label")
+    laid_out = rows if estimator.determinism == "exact" else canonical_layout(rows, key, estimator.partitions)
     try:
         with kept(laid_out):
             require_values(laid_out, inputs)

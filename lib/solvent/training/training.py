@@ -28,7 +28,9 @@ MEASURED_BY = ("solvent.training.train.score_holdout", "solvent.training.trainin
 
 def learned_by(estimator: Estimator) -> tuple[str, ...]:
     """The functions that take the rows of a build to the model."""
-    return LEARNED_BY if estimator.search is None else (*LEARNED_BY, SEARCHED_BY)
+    searched = () if estimator.search is None else (SEARCHED_BY,)
+    own = () if estimator.estimator.startswith("pyspark.") else (estimator.estimator,)
+    return (*LEARNED_BY, *searched, *own)
 
 
 def training_key(
