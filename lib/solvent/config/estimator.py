@@ -2,8 +2,8 @@
 
 The contract of an estimator: it is a pyspark.ml.Estimator with the columns that spark.ml's have, whose model adds a column `prediction`,
 and for labels of 0 or 1 one of `probability`, and is written by MLflow's flavour of Spark. Those of spark.ml are known here. A class from
-elsewhere says what it is in two attributes: `label_kind`, the kind of label it learns, and `determinism`, how far it gives the same model
-again: "exact" for the same rows in any order, on any number of tasks and machines; "layout" for the same rows in the same partitions and order.
+elsewhere says what it is in two attributes: `label_kind`, the kind of label it learns, and `determinism`, what must be the same for it to
+give the same model: "exact" if that is the rows alone, on any number of tasks and machines; "layout" if also their partitions and order.
 """
 
 from __future__ import annotations
@@ -46,8 +46,7 @@ class Estimator(Frozen):
     """How a model is learned.
 
     Attributes:
-        estimator: Import path of a class of pyspark.ml.classification or pyspark.ml.regression, or of one that declares what these are known
-            for.
+        estimator: Import path of a class of pyspark.ml.classification or pyspark.ml.regression, or of one that declares the contract.
         params: Its parameters, by pyspark.ml's names.
         seed: Seed of everything random in it.
         partitions: Partitions of the training rows; part of what determines the model.
@@ -89,7 +88,8 @@ class Estimator(Frozen):
         known = learnable(module)
         if module not in PACKAGES and name not in known:
             raise ValueError(
-                f"estimator: '{self.estimator}' is not in {' or '.join(PACKAGES)}, and is no estimator that declares label_kind and determinism"
+                f"estimator: '{self.estimator}' is not in {' or '.join(PACKAGES)}, and is no estimator that declares "
+                "label_kind and determinism"
             )
         if name not in known:
             raise ValueError(f"estimator: '{self.estimator}' is not an estimator; {closest(name, known)}")
