@@ -111,7 +111,7 @@ def observe_command(ctx: click.Context, project: str, environment: str, as_of: d
         click.echo("no champion is on probation")
         return
     release, watch = found
-    click.echo(f"table: {run.warehouse.location(DEPLOYMENTS)}")
+    click.echo(f"table: {run.warehouse.location(DEPLOYMENTS.table)}")
     if watch.outcome == ROLLED_BACK:
         risk = run.project.deploy.probation.risk
         raise RefusedError(

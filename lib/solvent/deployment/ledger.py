@@ -4,28 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
+from operator import attrgetter
+from statistics import median
+from typing import Annotated, Any
 
 from solvent.config.base import digest_of
-from solvent.config.expressions import Column
+from solvent.tables.codec import JSON
+from solvent.tables.ledger import Ledger
 from solvent.tables.warehouse import Warehouse
 
-DEPLOYMENTS = "deployments"
 # Steps, in their order.
 TESTED, TRAINED, EVALUATED, CANARY, RELEASED, PROBATION = "test", "train", "evaluate", "canary", "release", "probation"
-COLUMNS = (
-    Column("commit", "STRING"),
-    Column("step", "STRING"),
-    Column("model", "STRING"),
-    Column("version", "BIGINT"),
-    Column("champion_version", "BIGINT"),
-    Column("outcome", "STRING"),
-    Column("detail", "STRING"),
-    Column("seconds", "DOUBLE"),
-    Column("ended_at", "TIMESTAMP"),
-)
 
 
 @dataclass(frozen=True)
@@ -49,28 +40,37 @@ class DeploymentStep:
     version: int | None
     champion_version: int | None
     outcome: str
-    detail: Mapping[str, Any]
+    detail: Annotated[Mapping[str, Any], JSON]
     seconds: float
+
+
+@dataclass(frozen=True)
+class EndedStep:
+    """A step, and when it ended."""
+
+    step: DeploymentStep
+    ended_at: datetime
+
+
+DEPLOYMENTS = Ledger("deployments", EndedStep)
 
 
 def append_step(warehouse: Warehouse, one: DeploymentStep) -> None:
     """Enters a step; one that ended alike in the same deployment before is not entered again."""
-    warehouse.create(DEPLOYMENTS, COLUMNS)
     detail = json.dumps(dict(one.detail), sort_keys=True, default=str)
     name = digest_of([one.commit, one.step, one.version, one.champion_version, one.outcome, detail])
-    row = (
-        *(one.commit, one.step, one.model, one.version, one.champion_version, one.outcome, detail),
-        *(one.seconds, datetime.now(UTC)),
-    )
-    warehouse.append_rows(DEPLOYMENTS, [row], COLUMNS, name)
+    ended = EndedStep(replace(one, detail=json.loads(detail)), datetime.now(UTC))
+    DEPLOYMENTS.append(warehouse, [ended], name)
 
 
-def deployment_steps(warehouse: Warehouse) -> list[DeploymentStep]:
-    """All steps, from the first."""
-    return [
-        DeploymentStep(
-            *(row["commit"], row["step"], row["model"], row["version"], row["champion_version"], row["outcome"]),
-            *(json.loads(row["detail"]), row["seconds"]),
-        )
-        for row in sorted(warehouse.rows(DEPLOYMENTS), key=lambda row: row["ended_at"])
-    ]
+def deployment_steps(warehouse: Warehouse, **where: Any) -> list[DeploymentStep]:
+    """The steps with given values, or all, from the first."""
+    return [one.step for one in sorted(DEPLOYMENTS.rows(warehouse, **where), key=attrgetter("ended_at"))]
+
+
+def seconds_by_step(warehouse: Warehouse) -> dict[str, float]:
+    """The median of what each step took in all deployments; no more than that is read of them."""
+    spent: dict[str, list[float]] = {}
+    for row in DEPLOYMENTS.select(warehouse, "step", "seconds"):
+        spent.setdefault(row["step"], []).append(row["seconds"])
+    return {step: median(seconds) for step, seconds in spent.items()}

@@ -48,7 +48,7 @@ def on_probation(run: Run) -> Release | None:
     made = [one for one in decisions(run.warehouse) if one.passed]
     if champion is None or not made or made[-1].kind == "rollback" or made[-1].from_version is None:
         return None
-    steps = [one for one in deployment_steps(run.warehouse) if one.version == champion.version]
+    steps = deployment_steps(run.warehouse, version=champion.version)
     pair = (champion.version, made[-1].from_version)
     moves = [one for one in made if one.kind != "rollback" and (one.to_version, one.from_version) == pair]
     settled = [one for one in steps if one.step == PROBATION and (one.version, one.champion_version) == pair]

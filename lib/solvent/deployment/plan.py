@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
-from statistics import median
 from typing import Any
 
 from solvent.config.base import counted, digest_of
@@ -22,7 +21,7 @@ from solvent.deployment.differences import (
     function_differences,
     library_differences,
 )
-from solvent.deployment.ledger import CANARY, EVALUATED, RELEASED, TESTED, TRAINED, DeploymentStep, deployment_steps
+from solvent.deployment.ledger import CANARY, EVALUATED, RELEASED, TESTED, TRAINED, seconds_by_step
 from solvent.features.table import build_name, declared, feature_code, find_build
 from solvent.identity import Commit, Manifest, environment_facts, function_digests, java_here, parse_manifest
 from solvent.release import Decision, decisions, rolled_back, standing
@@ -259,7 +258,7 @@ def decide(
 
 def steps(settings: Settings, outcome: str, built: bool) -> tuple[PlannedStep, ...]:
     """The steps of a deployment that does something."""
-    spent = seconds_of(deployment_steps(settings.warehouse))
+    spent = seconds_by_step(settings.warehouse)
     deploy = settings.project.deploy
     trains = outcome == TRAIN
     planned = [
@@ -283,9 +282,3 @@ def steps(settings: Settings, outcome: str, built: bool) -> tuple[PlannedStep, .
         ),
     ]
     return tuple(PlannedStep(*one, spent.get(one[0]) if one[1] == RUN else None) for one in planned)
-
-
-def seconds_of(steps: Sequence[DeploymentStep]) -> dict[str, float]:
-    """The median of what each step took."""
-    names = {one.step for one in steps}
-    return {name: median(one.seconds for one in steps if one.step == name) for name in names}

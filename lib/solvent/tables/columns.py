@@ -68,3 +68,13 @@ def type_in(kind: exp.DataType) -> t.DataType:
         case exp.DataType.Type.DECIMAL:
             return t.DecimalType(*(int(one.name) for one in inner))
     return PLAIN[kind.sql("spark")]
+
+
+def difference(found: t.StructType, wanted: t.StructType) -> str | None:
+    """The first column, by name, that is not as it was declared; None if all are."""
+    has, declared = ({field.name: field.dataType for field in one} for one in (found, wanted))
+    for name in sorted(has.keys() | declared.keys()):
+        if has.get(name) != declared.get(name):
+            kinds = [one[name].simpleString().upper() if name in one else "missing" for one in (has, declared)]
+            return f"column {name} is {kinds[0]} in the table and {kinds[1]} in the declaration"
+    return None

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import fcntl
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, Schema, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
@@ -19,6 +19,7 @@ from pyspark.sql.types import StructType
 
 from solvent.errors import TableError
 from solvent.failure import cause
+from solvent.tables.conditions import among, may_hold
 
 # Of two appends at the same time, the second to commit has been done already if both are of the same application.
 CONCURRENT = "Concurrent transaction failed"
@@ -108,35 +109,80 @@ def append_to(log: DeltaTable, folder: Path, rows: pa.Table, batch: str, applica
             raise
 
 
-def rows_of(log: DeltaTable, folder: Path, equal: Mapping[str, object]) -> list[dict[str, Any]]:
-    """The rows of a small table that have given values in some columns.
+def rows_of(
+    log: DeltaTable, folder: Path, columns: Sequence[str] | None, where: Mapping[str, Any]
+) -> list[dict[str, Any]]:
+    """Some columns of the rows of a small table that are asked for, or all; see conditions."""
+    return [row for file in files_of(log, where) for row in rows_of_file(folder / file["path"], columns, where)]
 
-    File by file: the reading threads of a dataset now and then end the process with an abort.
-    """
+
+def last_of(
+    log: DeltaTable, folder: Path, order: str, columns: Sequence[str], where: Mapping[str, Any]
+) -> dict[str, Any] | None:
+    """The row with the greatest value of a column among those that are asked for; files that can have no greater one are not read."""
+    files = [
+        file for file in files_of(log, where, order) if file["nulls"] is None or file["nulls"] < file["num_records"]
+    ]
+    # What the log says nothing of comes first, as it may be the last.
+    known = sorted((file for file in files if file["greatest"] is not None), key=itemgetter("greatest"), reverse=True)
     found: list[dict[str, Any]] = []
-    for action in pa.table(log.get_add_actions(flatten=True)).to_pylist():
-        if all(may_have(action, name, value) for name, value in equal.items()):
-            rows = pq.read_table(folder / action["path"], use_threads=False, coerce_int96_timestamp_unit="us")
-            for name, value in equal.items():
-                rows = rows.filter(pc.equal(rows[name], value))
-            found += rows.cast(with_zone(rows.schema)).to_pylist()
+    for file in [*(file for file in files if file["greatest"] is None), *known]:
+        if found and file["greatest"] is not None and file["greatest"] <= found[0][order]:
+            break
+        rows = rows_of_file(folder / file["path"], columns, where)
+        found = sorted((row for row in (*found, *rows) if row[order] is not None), key=itemgetter(order))[-1:]
+    return found[0] if found else None
+
+
+def files_of(log: DeltaTable, where: Mapping[str, Any], order: str = "") -> list[dict[str, Any]]:
+    """The files that can have rows that are asked for, by what their log entries say: path, records, and greatest value of a column."""
+    actions = pa.table(log.get_add_actions(flatten=True))
+    bounds = {f"{end}.{name}": (name, end) for name in where for end in ("min", "max")}
+    wanted = {"path": "path", "num_records": "num_records", f"max.{order}": "greatest", f"null_count.{order}": "nulls"}
+    has = [name for name in {**wanted, **bounds} if name in actions.column_names]
+    files = [dict.fromkeys([*wanted.values(), *bounds]) | row for row in actions.select(has).to_pylist()]
+    found = [
+        file
+        for file in files
+        if all(may_hold(one, file[f"min.{name}"], file[f"max.{name}"]) for name, one in where.items())
+    ]
+    return [{wanted.get(name, name): value for name, value in file.items()} for file in found]
+
+
+def rows_of_file(path: Path, columns: Sequence[str] | None, where: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Some columns of the rows of a file that are asked for, or all; a column that was added since is left out.
+
+    By itself: the reading threads of a dataset now and then end the process with an abort.
+    """
+    with pq.ParquetFile(path, coerce_int96_timestamp_unit="us") as file:
+        has = set(file.schema_arrow.names)
+        read = None if columns is None else [name for name in dict.fromkeys([*columns, *where]) if name in has]
+        rows = among(file.read(read, use_threads=False), where)
+    rows = rows.cast(with_zone(rows.schema))
+    found: list[dict[str, Any]] = (
+        rows if columns is None else rows.select([one for one in columns if one in has])
+    ).to_pylist()
     return found
 
 
-def rows_in(folder: Path, version: int) -> int | None:
-    """How many rows a table has at a version, by its log; None where that does not tell, or is not there any more."""
+def add_columns_in(folder: Path, added: StructType) -> None:
+    """Gives a table in a folder columns, unless another writer has."""
+    with alone(folder):
+        log = DeltaTable(folder)
+        there = columns_in(log).fieldNames()
+        missing = StructType([field for field in added if field.name not in there])
+        if missing:
+            log.alter.add_columns(Schema.from_json(missing.json()).fields)
+
+
+def rows_in(folder: Path, version: int | None = None) -> int | None:
+    """How many rows a table has, or had at a version, by its log; None where that does not tell, or is not there any more."""
     try:
         log = DeltaTable(folder, version=version)
     except DeltaError:
         return None
     counts = [action["num_records"] for action in pa.table(log.get_add_actions(flatten=True)).to_pylist()]
     return None if None in counts else sum(counts)
-
-
-def may_have(action: Mapping[str, Any], name: str, value: Any) -> bool:
-    """Whether a file can have a value in a column, by the least and the greatest one that its log entry names."""
-    low, high = action.get(f"min.{name}"), action.get(f"max.{name}")
-    return low is None or high is None or low <= value <= high
 
 
 def with_zone(schema: pa.Schema) -> pa.Schema:

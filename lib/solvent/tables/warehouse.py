@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,8 +22,19 @@ from solvent.config.expressions import Column
 from solvent.errors import TableError, TurnError
 from solvent.failure import cause, noting
 from solvent.session import SPARK_ERRORS
-from solvent.tables.columns import arrow_schema, schema_of
-from solvent.tables.folder import alone, append_to, columns_in, commits_in, log_in, make_in, rows_in, rows_of
+from solvent.tables.columns import arrow_schema, difference, schema_of
+from solvent.tables.conditions import matching
+from solvent.tables.folder import (
+    add_columns_in,
+    alone,
+    append_to,
+    columns_in,
+    commits_in,
+    log_in,
+    make_in,
+    rows_in,
+    rows_of,
+)
 
 # A version can be read only while its log entry and its files are kept: ten years, where Delta's default is a month.
 RETENTION = "interval 3650 days"
@@ -128,7 +139,9 @@ class Warehouse:
                 return None
             raise
 
-    def create(self, table: str, columns: Sequence[Column], read_by: Sequence[str] = ()) -> None:
+    def create(
+        self, table: str, columns: Sequence[Column], read_by: Sequence[str] = (), later: Collection[str] = ()
+    ) -> None:
         """Makes an append-only table if there is none; one with other columns is refused.
 
         Args:
@@ -136,6 +149,7 @@ class Warehouse:
             columns: What it has.
             read_by: Columns by whose least and greatest values files are skipped; the first 32 if none are named. Each costs a little
                 for every row written.
+            later: Columns that a table made before them is given.
 
         Raises:
             TableError: If the table exists and its columns are not these.
@@ -143,14 +157,16 @@ class Warehouse:
         for pause in PAUSES:
             try:
                 with noting(f"making {self.location(table)}"):
-                    return self.create_or_check(table, columns, read_by)
+                    return self.create_or_check(table, columns, read_by, later)
             except (*SPARK_ERRORS, TableError) as error:
                 if not any(word in str(error) for word in BEING_MADE):
                     raise
                 time.sleep(pause)
-        return self.create_or_check(table, columns, read_by)
+        return self.create_or_check(table, columns, read_by, later)
 
-    def create_or_check(self, table: str, columns: Sequence[Column], read_by: Sequence[str]) -> None:
+    def create_or_check(
+        self, table: str, columns: Sequence[Column], read_by: Sequence[str], later: Collection[str]
+    ) -> None:
         """Tries `create` once; it fails in one of the ways of BEING_MADE while another writer makes the table."""
         wanted, found, folder = schema_of(columns), self.schema(table), self.folder(table)
         settings = {**PROPERTIES, "delta.dataSkippingStatsColumns": ",".join(read_by)} if read_by else PROPERTIES
@@ -158,10 +174,13 @@ class Warehouse:
             make_in(folder, wanted, settings)
             found = self.schema(table)
         if found is not None:
-            if (differs := difference(found, wanted)) is not None:
+            added = [one for one in columns if one.name in later and one.name not in found.fieldNames()]
+            if (differs := difference(found, schema_of([one for one in columns if one not in added]))) is not None:
                 raise TableError(
                     f"{self.location(table)}: {differs}; what was ingested is immutable: declare a new source"
                 )
+            if added:
+                self.add_columns(table, added)
             return
         properties = ", ".join(f"'{key}' = '{value}'" for key, value in settings.items())
         if self.tables.path is None:
@@ -174,6 +193,15 @@ class Warehouse:
             f"USING delta TBLPROPERTIES ({properties})"
         )
         self.spark.sql(statement)
+
+    def add_columns(self, table: str, added: Sequence[Column]) -> None:
+        """Gives a table columns, unless another writer has."""
+        if (folder := self.folder(table)) is not None:
+            add_columns_in(folder, schema_of(added))
+        else:
+            # Of two writers that do so at once, the second finds them there.
+            with suppress(AnalysisException):
+                self.spark.sql(f"ALTER TABLE {self.name(table)} ADD COLUMNS ({', '.join(one.ddl for one in added)})")
 
     def schema(self, table: str) -> StructType | None:
         """The columns of a table; None where there is none."""
@@ -201,21 +229,22 @@ class Warehouse:
         folder = self.folder(table)
         return None if folder is None else rows_in(folder, version)
 
-    def rows(self, table: str, **equal: object) -> list[dict[str, Any]]:
+    def rows(self, table: str, columns: Sequence[str] | None = None, /, **where: Any) -> list[dict[str, Any]]:
         """Rows of a table that grows by a few for each run, with times in UTC; none where there is no table.
 
         Args:
             table: Its name.
-            equal: Columns and the values that rows have in them; all rows if none are given.
+            columns: Those of its columns that are read, if it has them; all if None.
+            where: Columns, and what rows have in them (see conditions); all rows if none are given.
         """
         if (folder := self.folder(table)) is not None:
             with noting(f"reading {self.location(table)}"):
-                return rows_of(log, folder, equal) if (log := self.log(table)) is not None else []
+                return rows_of(log, folder, columns, where) if (log := self.log(table)) is not None else []
         if not self.exists(table):
             return []
-        rows = self.read(table)
-        for name, value in equal.items():
-            rows = rows.where(F.col(name) == F.lit(value))
+        rows = matching(self.read(table), where)
+        if columns is not None:
+            rows = rows.select(*(name for name in columns if name in rows.columns))
         return [in_utc(row.asDict(recursive=True)) for row in rows.collect()]
 
     def append(self, table: str, rows: DataFrame, batch: str, turn: int | None = None) -> None:
@@ -248,14 +277,14 @@ class Warehouse:
     def append_rows(
         self,
         table: str,
-        rows: Sequence[tuple[object, ...]],
+        rows: Sequence[Mapping[str, object] | tuple[object, ...]],
         columns: Sequence[Column],
         batch: str,
         turn: int | None = None,
     ) -> None:
         """Appends a few rows once, as one file; see append."""
         schema = schema_of(columns)
-        named = [dict(zip(schema.fieldNames(), row, strict=True)) for row in rows]
+        named = [dict(zip(schema.fieldNames(), row, strict=True)) if isinstance(row, tuple) else row for row in rows]
         # Spark gets Arrow too, as rows of Python start a worker of Python, which takes longer than all else of an append.
         few = pa.Table.from_pylist(named, arrow_schema(schema))
         folder = self.folder(table)
@@ -308,16 +337,6 @@ class Warehouse:
         query = f"DESCRIBE HISTORY {self.name(table)}" + (f" LIMIT {limit}" if limit is not None else "")
         rows = self.spark.sql(query).where(F.col("userMetadata") == batch).selectExpr("version", COMMITTED)
         return [(row["version"], row["timestamp"]) for row in rows.collect()]
-
-
-def difference(found: StructType, wanted: StructType) -> str | None:
-    """The first column, by name, that is not as it was declared; None if all are."""
-    has, declared = ({field.name: field.dataType for field in one} for one in (found, wanted))
-    for name in sorted(has.keys() | declared.keys()):
-        if has.get(name) != declared.get(name):
-            kinds = [one[name].simpleString().upper() if name in one else "missing" for one in (has, declared)]
-            return f"column {name} is {kinds[0]} in the table and {kinds[1]} in the declaration"
-    return None
 
 
 def in_utc(row: dict[str, Any]) -> dict[str, Any]:
