@@ -179,6 +179,11 @@ def test_readme_is_short_and_leads_to_every_page() -> None:
     assert set(PAGES[1:]) - linked == set()
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_a_page_says_first_what_it_is_for(page: Path) -> None:
+    assert re.match(r"# [^\n]+\n\n[A-Z][^\n|#`]{20,}", text_of(page))
+
+
 def test_pages_that_messages_and_files_name_are_there() -> None:
     files = [*ROOT.glob("lib/**/*.py"), *ROOT.glob("lib/**/*.j2"), *ROOT.glob("tests/**/*.py"), ROOT / "databricks.yml"]
     named = {name for file in files for name in re.findall(r"\bdocs/\w[\w-]*\.md", text_of(file))} - {"docs/nowhere.md"}
