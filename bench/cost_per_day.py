@@ -14,7 +14,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from flights.staging import stage
-from solvent.config.model import Retrain
+from solvent.config.monitoring import Retrain
 from solvent.replay import replay
 from solvent.settings import load_settings
 

@@ -21,7 +21,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from solvent.config.environment import load_environment
-from solvent.config.model import Measures
+from solvent.config.measures import Measures
 from solvent.evaluation import Evaluation, evaluate
 from solvent.session import session
 

@@ -11,7 +11,7 @@ import yaml
 from pyspark.sql import SparkSession
 
 from solvent.analysis import require_analysed
-from solvent.config.model import Project
+from solvent.config.project import Project
 from solvent.errors import ConfigurationError, FeatureError
 from solvent.features import Feature, FeatureGroup
 from solvent.features.table import columns_of

@@ -17,7 +17,8 @@ from pydantic import BaseModel, TypeAdapter
 from solvent.cli import main
 from solvent.config.environment import Places
 from solvent.config.estimator import Estimator
-from solvent.config.model import Project, Source
+from solvent.config.project import Project
+from solvent.config.source import Source
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]

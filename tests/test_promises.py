@@ -11,7 +11,7 @@ import yaml
 from click.testing import CliRunner
 
 from solvent.cli import main
-from solvent.config.model import Project
+from solvent.config.project import Project
 from solvent.promises import broken_promises
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -10,7 +10,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from solvent.config.environment import Tables
-from solvent.config.model import Retrain
+from solvent.config.monitoring import Retrain
 from solvent.monitoring.monitor import COVERAGE, COVERAGE_COLUMNS, DEVIATION_COLUMNS, DEVIATIONS
 from solvent.registry import ModelVersion
 from solvent.release import Decision

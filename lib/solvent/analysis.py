@@ -11,7 +11,8 @@ from pyspark.sql.types import BooleanType, DataType, DateType, TimestampNTZType,
 
 from solvent.coercion import require_no_text_for_a_time
 from solvent.config.landing import FORMATS
-from solvent.config.model import Project, Source
+from solvent.config.project import Project
+from solvent.config.source import Source
 from solvent.errors import ConfigurationError
 from solvent.failure import cause
 

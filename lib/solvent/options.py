@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from pyspark.logger import PySparkLogger
 
-from solvent.config.model import projects_of, require_conf
+from solvent.config.project import projects_of, require_conf
 from solvent.errors import ConfigurationError
 from solvent.settings import Settings, load_settings
 

@@ -22,7 +22,8 @@ from pyspark.sql import functions as F
 from solvent.analysis import require_analysed
 from solvent.config.base import counted, digest_of
 from solvent.config.estimator import Estimator
-from solvent.config.model import Intervals, Project
+from solvent.config.project import Project
+from solvent.config.windows import Intervals
 from solvent.errors import EvaluationError, RefusedError, RegistryError
 from solvent.estimators.spark_ml import Inputs, predict
 from solvent.evaluation import ALL, DaySums, Evaluation, Lead, lead

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from solvent.config.base import counted, duration_text
-from solvent.config.model import LEAST_REFERENCE, Project
+from solvent.config.monitoring import LEAST_REFERENCE
+from solvent.config.project import Project
 from solvent.evaluation.paired import FEWEST_DAYS
 
 DAY = timedelta(days=1)

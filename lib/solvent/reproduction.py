@@ -13,7 +13,7 @@ from pyspark.sql import SparkSession
 from solvent.analysis import require_analysed
 from solvent.config.base import counted, digest_of, validated
 from solvent.config.environment import Environment
-from solvent.config.model import Project
+from solvent.config.project import Project
 from solvent.errors import IntegrityError, SolventError
 from solvent.estimators.spark_ml import Inputs, fit
 from solvent.failure import cause

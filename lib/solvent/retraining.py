@@ -14,7 +14,7 @@ from typing import Any
 
 from solvent.config.base import counted
 from solvent.config.expressions import Column
-from solvent.config.model import Retrain
+from solvent.config.monitoring import Retrain
 from solvent.evaluation import ALL
 from solvent.monitoring.detector import VOLUME
 from solvent.monitoring.findings import append_once

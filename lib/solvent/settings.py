@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 from solvent.config.base import closest
 from solvent.config.environment import Environment, load_environment
-from solvent.config.model import TIMES, Gate, Project, load_project
+from solvent.config.measures import Gate
+from solvent.config.project import Project, load_project
+from solvent.config.source import TIMES
 from solvent.errors import ConfigurationError, EvaluationError, FeatureError
 from solvent.evaluation import require_daily, require_known, require_paired
 from solvent.evaluation.metrics import DESCRIPTIVE

@@ -10,7 +10,8 @@ import yaml
 
 from solvent.config.advice import unsaid
 from solvent.config.expressions import parse_columns
-from solvent.config.model import ALWAYS_KNOWN, Project, Source, load_project
+from solvent.config.project import Project, load_project
+from solvent.config.source import ALWAYS_KNOWN, Source
 from solvent.tables.columns import type_of
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -10,7 +10,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.testing import assertDataFrameEqual
 
 from departures.features import plane_before, recent_departures
-from solvent.config.model import Project, load_project
+from solvent.config.project import Project, load_project
 from solvent.features import build, reach_proof, truncation_proof
 from solvent.features.table import labelled_rows
 from solvent.sources.pins import with_times

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from pyspark.sql import SparkSession
 
-from solvent.config.model import Canary
+from solvent.config.deploy import Canary
 from solvent.deployment.canary import Changed, canary_gates, compare_scores
 
 

@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from solvent.cli import main
-from solvent.config.model import load_project, require_branch
+from solvent.config.deploy import require_branch
+from solvent.config.project import load_project
 from solvent.errors import ConfigurationError
 
 # As it was written before there was one for each project.

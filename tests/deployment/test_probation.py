@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 
-from solvent.config.model import Probation
+from solvent.config.deploy import Probation
 from solvent.deployment.probation import BETS, CONFIRMED, ROLLED_BACK, WATCHED, Watch, evidence, judge_probation
 from solvent.evaluation import ALL, DaySums
 from solvent.evaluation.paired import Days

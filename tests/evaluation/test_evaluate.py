@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 from scipy import stats
 from sklearn import metrics as sk
 
-from solvent.config.model import Measures
+from solvent.config.measures import Measures
 from solvent.errors import EvaluationError
 from solvent.evaluation import BINARY_METRICS, REGRESSION_METRICS, Evaluation, evaluate, measure, regression
 from solvent.evaluation.binary import MOST_POINTS

@@ -14,7 +14,7 @@ from pyspark.sql import DataFrame, SparkSession
 from sklearn import metrics as sk
 
 from solvent.config.environment import Tables
-from solvent.config.model import Measures
+from solvent.config.measures import Measures
 from solvent.errors import EvaluationError
 from solvent.evaluation import (
     BINARY_METRICS,

@@ -14,7 +14,7 @@ from pyspark.testing import assertDataFrameEqual
 
 from flights.features import plane, recent_delays, schedule, weather_at_origin
 from flights.staging import lines_by_date, lines_of, package_data
-from solvent.config.model import Project, load_project
+from solvent.config.project import Project, load_project
 from solvent.features import build, load_groups, reach_proof, truncation_proof
 from solvent.features.table import labelled_rows
 from solvent.sources.pins import with_times

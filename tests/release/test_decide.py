@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from solvent.config.model import Intervals, Windows
+from solvent.config.windows import Intervals, Windows
 from solvent.release import Decision, GateResult, looks_of, rolled_back, standing
 
 FIRST = Decision("release", "shop", None, 1, True, "passed")

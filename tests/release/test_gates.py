@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from solvent.config.model import Gate
+from solvent.config.measures import Gate
 from solvent.errors import EvaluationError
 from solvent.evaluation import DaySums, Evaluation, Measurement
 from solvent.evaluation.paired import Days

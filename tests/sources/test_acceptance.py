@@ -11,7 +11,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from solvent.config.model import Source
+from solvent.config.source import Source
 from solvent.sources.acceptance import fails, hold, judged, sorted_out
 from solvent.sources.pins import FILE, with_times
 

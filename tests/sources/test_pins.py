@@ -10,7 +10,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from solvent.config.environment import Tables
-from solvent.config.model import Source
+from solvent.config.source import Source
 from solvent.errors import IntegrityError
 from solvent.identity import Manifest
 from solvent.registry import ModelVersion

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
-from solvent.config.model import Source
+from solvent.config.source import Source
 from solvent.sources.landing import LandingFile
 from solvent.sources.reading import examine, raw_rows
 

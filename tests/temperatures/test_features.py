@@ -9,7 +9,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from solvent.config.model import Project, load_project
+from solvent.config.project import Project, load_project
 from solvent.evaluation import day_sums, lead
 from solvent.features import build, load_groups, reach_proof, truncation_proof
 from solvent.features.table import labelled_rows, read_build

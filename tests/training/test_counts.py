@@ -10,7 +10,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 from solvent.config.estimator import Estimator
-from solvent.config.model import Intervals, load_project
+from solvent.config.project import load_project
+from solvent.config.windows import Intervals
 from solvent.errors import TrainingError
 from solvent.estimators.spark_ml import Inputs
 from solvent.identity.code import Commit

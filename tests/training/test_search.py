@@ -24,7 +24,7 @@ from pyspark.sql import functions as F
 from solvent.cli import main
 from solvent.config.base import digest_of
 from solvent.config.estimator import Estimator
-from solvent.config.model import Intervals
+from solvent.config.windows import Intervals
 from solvent.errors import TrainingError
 from solvent.estimators.spark_ml import Inputs
 from solvent.identity import Manifest

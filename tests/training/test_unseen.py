@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from solvent.config.estimator import Estimator
-from solvent.config.model import Windows
+from solvent.config.windows import Windows
 from solvent.errors import EvaluationError
 from solvent.evaluation.paired import FEWEST_DAYS
 from solvent.evaluation.table import EVALUATIONS

@@ -11,7 +11,8 @@ from typing import Any
 import click
 
 from solvent.commands.plan import looking_from, planned
-from solvent.config.model import RELEASE_BRANCH, load_project
+from solvent.config.deploy import RELEASE_BRANCH
+from solvent.config.project import load_project
 from solvent.deployment.deploy import Deployment
 from solvent.deployment.hook import install_hook
 from solvent.deployment.ledger import DEPLOYMENTS

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from solvent.config.model import ALWAYS_KNOWN, Project, Source
+from solvent.config.project import Project
+from solvent.config.source import ALWAYS_KNOWN, Source
 
 WITHOUT_DIGITS = re.compile(r"\b(decimal|dec|numeric)\b(?!\s*\()", re.IGNORECASE)
 

@@ -10,8 +10,9 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from solvent.config.base import counted, midnight
+from solvent.config.deploy import Canary
 from solvent.config.expressions import Column
-from solvent.config.model import Canary, Project
+from solvent.config.project import Project
 from solvent.errors import FeatureError
 from solvent.evaluation import ALL
 from solvent.evaluation.memberships import slice_value

@@ -7,8 +7,8 @@ import shlex
 import sys
 from pathlib import Path
 
+from solvent.config.deploy import require_branch
 from solvent.config.environment import NAME
-from solvent.config.model import require_branch
 from solvent.deployment.repository import Request, opened
 from solvent.errors import RefusedError
 

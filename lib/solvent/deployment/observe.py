@@ -9,7 +9,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from solvent.config.base import counted, midnight
-from solvent.config.model import Project
+from solvent.config.project import Project
 from solvent.deployment.ledger import PROBATION, RELEASED, DeploymentStep, append_step, deployment_steps
 from solvent.deployment.probation import ROLLED_BACK, WATCHED, Watch, judge_probation
 from solvent.errors import SolventError

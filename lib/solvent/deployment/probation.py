@@ -23,7 +23,7 @@ from datetime import date
 import numpy as np
 from numpy.typing import NDArray
 
-from solvent.config.model import Probation
+from solvent.config.deploy import Probation
 from solvent.evaluation import ALL, DaySums, badness, daily
 
 Floats = NDArray[np.float64]

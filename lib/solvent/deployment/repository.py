@@ -13,8 +13,9 @@ from typing import Any
 
 import yaml
 
+from solvent.config.deploy import RELEASE_BRANCH
 from solvent.config.environment import Environment, load_environment
-from solvent.config.model import RELEASE_BRANCH, load_project
+from solvent.config.project import load_project
 from solvent.errors import ConfigurationError, RefusedError
 from solvent.identity.code import changed_files, uncommitted
 from solvent.identity.worktree import environment_file, solvent_of, worktree

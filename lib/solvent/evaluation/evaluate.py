@@ -8,7 +8,7 @@ from typing import Any
 from pyspark.sql import DataFrame
 
 from solvent.config.base import counted
-from solvent.config.model import Measures
+from solvent.config.measures import Measures
 from solvent.errors import EvaluationError
 from solvent.evaluation import binary, regression
 from solvent.evaluation.metrics import Kind, require_known

@@ -15,7 +15,7 @@ import numpy as np
 
 from solvent.config.base import digest_of
 from solvent.config.expressions import Column
-from solvent.config.model import Measures
+from solvent.config.measures import Measures
 from solvent.evaluation import regression
 from solvent.evaluation.evaluate import ordered
 from solvent.evaluation.metrics import Kind

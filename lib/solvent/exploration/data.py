@@ -15,7 +15,7 @@ import pandas as pd
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from solvent.config.model import ALWAYS_KNOWN
+from solvent.config.source import ALWAYS_KNOWN
 from solvent.evaluation import MISSING
 from solvent.features import Feature
 from solvent.features.profile import Reference, by_feature, cell_of, drawn_cells

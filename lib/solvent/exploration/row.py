@@ -17,7 +17,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import DoubleType, StructField
 
 from solvent.config.base import midnight
-from solvent.config.model import ALWAYS_KNOWN, TIMES
+from solvent.config.source import ALWAYS_KNOWN, TIMES
 from solvent.errors import ConfigurationError, RefusedError
 from solvent.estimators.spark_ml import predict
 from solvent.evaluation.memberships import quoted

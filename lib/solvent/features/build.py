@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame
 
-from solvent.config.model import TIMES
+from solvent.config.source import TIMES
 from solvent.errors import FeatureError, SolventError
 from solvent.failure import cause, place
 from solvent.features.group import FeatureGroup

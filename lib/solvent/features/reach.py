@@ -17,7 +17,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from solvent.config.base import duration_text
-from solvent.config.model import ALWAYS_KNOWN
+from solvent.config.source import ALWAYS_KNOWN
 from solvent.errors import FeatureError
 from solvent.features.build import build
 from solvent.features.group import FeatureGroup

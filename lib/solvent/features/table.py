@@ -18,7 +18,9 @@ from pyspark.sql import functions as F
 
 from solvent.config.base import counted, digest_of
 from solvent.config.expressions import Column, columns_used, require_name, taken_by
-from solvent.config.model import ALWAYS_KNOWN, TIMES, Intervals, Project
+from solvent.config.project import Project
+from solvent.config.source import ALWAYS_KNOWN, TIMES
+from solvent.config.windows import Intervals
 from solvent.errors import FeatureError
 from solvent.features.build import build
 from solvent.features.group import Feature, FeatureGroup

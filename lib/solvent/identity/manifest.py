@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from solvent.config.base import canonical_json, digest_of
-from solvent.config.model import Intervals
+from solvent.config.windows import Intervals
 from solvent.errors import IntegrityError
 
 FORMAT = 1

@@ -15,7 +15,7 @@ from typing import Any
 
 from pyspark.sql import functions as F
 
-from solvent.config.model import Project
+from solvent.config.project import Project
 from solvent.identity import Manifest
 from solvent.investigation.causes import Analysis
 from solvent.investigation.rows import Span

@@ -13,7 +13,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from solvent.config.base import midnight
-from solvent.config.model import Project
+from solvent.config.project import Project
 from solvent.errors import EvaluationError
 from solvent.evaluation import ALL
 from solvent.evaluation.memberships import quoted, slice_value

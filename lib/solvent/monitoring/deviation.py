@@ -47,7 +47,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from solvent.config.model import LEAST_REFERENCE
+from solvent.config.monitoring import LEAST_REFERENCE
 from solvent.errors import EvaluationError
 from solvent.evaluation import ALL
 from solvent.evaluation.metrics import DESCRIPTIVE

@@ -10,7 +10,8 @@ from pyspark.sql import functions as F
 
 from solvent.config.base import midnight
 from solvent.config.expressions import Column
-from solvent.config.model import ALWAYS_KNOWN, Project
+from solvent.config.project import Project
+from solvent.config.source import ALWAYS_KNOWN
 from solvent.monitoring.findings import WHOSE, append_once, whose
 from solvent.registry import ModelVersion
 from solvent.session import at_once

@@ -19,7 +19,8 @@ from pyspark.sql import functions as F
 
 from solvent.config.base import midnight
 from solvent.config.expressions import Column
-from solvent.config.model import Monitoring, Project
+from solvent.config.monitoring import Monitoring
+from solvent.config.project import Project
 from solvent.evaluation import ALL
 from solvent.evaluation.metrics import DESCRIPTIVE
 from solvent.features import Feature

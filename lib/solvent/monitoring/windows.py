@@ -9,7 +9,7 @@ from datetime import date
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from solvent.config.model import Measures
+from solvent.config.measures import Measures
 from solvent.evaluation import ALL, Measurement, measure
 from solvent.evaluation.memberships import slice_value
 from solvent.evaluation.metrics import Kind

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from solvent.config.base import counted, digest_of
 from solvent.config.expressions import Column
-from solvent.config.model import Intervals
+from solvent.config.windows import Intervals
 from solvent.errors import RefusedError, TurnError
 from solvent.registry import CHAMPION, PREVIOUS, ModelVersion
 from solvent.release.gates import GateResult

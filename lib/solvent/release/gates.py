@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from solvent.config.base import counted
-from solvent.config.model import Gate
+from solvent.config.measures import Gate
 from solvent.evaluation import ALL, DaySums, Evaluation, Lead, Measurement, badness, lead
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from solvent.config.model import Project
+from solvent.config.project import Project
 from solvent.evaluation import ALL
 from solvent.investigation import Dossier
 from solvent.investigation.wording import place

@@ -21,7 +21,7 @@ from pyspark.sql import functions as F
 
 from solvent.config.base import digest_of
 from solvent.config.expressions import Column, taken_by
-from solvent.config.model import Project
+from solvent.config.project import Project
 from solvent.errors import FeatureError
 from solvent.estimators.spark_ml import predict
 from solvent.features import Feature, FeatureGroup

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from pyspark.sql import functions as F
 
-from solvent.config.model import Project
+from solvent.config.project import Project
 from solvent.features import FeatureGroup
 from solvent.features.table import declared, predicted_within, read_once
 from solvent.scoring.batches import ScoreBatch

@@ -9,7 +9,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 from pyspark.sql.types import BinaryType
 
-from solvent.config.model import TIMES, Source
+from solvent.config.source import TIMES, Source
 from solvent.sources.pins import FILE
 from solvent.sources.texts import CORRUPT
 from solvent.sources.values import is_in_range, value_of

@@ -22,7 +22,8 @@ from pyspark.sql import functions as F
 
 from solvent.config.base import digest_of, duration_text, first_of
 from solvent.config.expressions import Column
-from solvent.config.model import Project, Source
+from solvent.config.project import Project
+from solvent.config.source import Source
 from solvent.errors import IngestError
 from solvent.session import SPARK_ERRORS, at_once, kept
 from solvent.sources.acceptance import judged, sorted_out, within_reach

@@ -11,7 +11,8 @@ from pyspark.sql import functions as F
 
 from solvent.config.base import counted
 from solvent.config.expressions import Column
-from solvent.config.model import Project, Source
+from solvent.config.project import Project
+from solvent.config.source import Source
 from solvent.errors import IntegrityError, TableError
 from solvent.tables.columns import as_written, named, schema_of
 from solvent.tables.digest import Content, content_of, declarations

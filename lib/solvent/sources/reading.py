@@ -12,7 +12,7 @@ import pyarrow as pa
 from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
-from solvent.config.model import Source
+from solvent.config.source import Source
 from solvent.sources.csv import Csv
 from solvent.sources.json import Json
 from solvent.sources.landing import LandingFile

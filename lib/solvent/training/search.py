@@ -21,7 +21,8 @@ from pyspark.sql import functions as F
 
 from solvent.config.base import Frozen
 from solvent.config.estimator import Estimator
-from solvent.config.model import Intervals, Measures
+from solvent.config.measures import Measures
+from solvent.config.windows import Intervals
 from solvent.errors import SolventError, TrainingError
 from solvent.estimators.spark_ml import Inputs, fit, predict
 from solvent.evaluation import badness, measure

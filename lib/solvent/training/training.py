@@ -12,7 +12,8 @@ from pyspark.sql import functions as F
 
 from solvent.config.base import counted, digest_of, midnight
 from solvent.config.estimator import Estimator
-from solvent.config.model import Intervals, Project
+from solvent.config.project import Project
+from solvent.config.windows import Intervals
 from solvent.errors import EvaluationError, TrainingError
 from solvent.estimators.spark_ml import Inputs
 from solvent.evaluation.table import Subject

@@ -22,7 +22,10 @@ from pyspark.sql import SparkSession
 from solvent.cli import main
 from solvent.config.base import UNITS, duration_text, midnight, to_duration
 from solvent.config.expressions import columns_used, parse_columns
-from solvent.config.model import Gate, Monitoring, Project, Windows, load_project
+from solvent.config.measures import Gate
+from solvent.config.monitoring import Monitoring
+from solvent.config.project import Project, load_project
+from solvent.config.windows import Windows
 from solvent.errors import ConfigurationError
 from solvent.settings import load_settings
 
