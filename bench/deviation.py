@@ -41,7 +41,8 @@ from scipy.special import expit
 
 from solvent.evaluation.intervals import wilson
 from solvent.monitoring.detector import VOLUME, change_point, gather
-from solvent.monitoring.deviation import NO_TOLERANCE, Stream, judge, material, shares
+from solvent.monitoring.deviation import NO_TOLERANCE, detect_deviations, material
+from solvent.monitoring.streams import Stream, shares
 
 Floats = NDArray[np.float64]
 
@@ -180,7 +181,7 @@ def ours(years: Floats, reference: int, streams: int, tolerances: Mapping[str, f
     metrics = [stream.metric for stream in STREAMS[:streams]] * len(years)
     evidence = gather(metrics, rows[:, :reference], rows[:, reference:], tolerances)
     log_e = np.array([one.detector for one in evidence]).reshape(len(years), streams, DAYS) - math.log(365)
-    # As in judge(): the overall slice has half of the rate, here also where the other slices are not looked at.
+    # As in detect_deviations(): the overall slice has half of the rate, here also where the other slices are not looked at.
     return np.asarray(log_e / -(math.log(RATE) + np.log(SHARES[:streams]))[:, None])
 
 
@@ -280,14 +281,14 @@ def change_points(world: World, reference: int, change: str, years: int, seed: i
 
 
 def check_against_judge(world: World) -> None:
-    """The scores of this bench are what judge() says, on one year."""
+    """The scores of this bench are what detect_deviations() says, on one year."""
     year = next(simulate_years(world, 31, "AUC - 0.05", BATCH, 11))
     first = np.flatnonzero((ours(year, 31, len(STREAMS))[0] >= 1).any(axis=0))[0]
     rows = volumes(31, 1.0, 1, 11)[0].tolist()
     live = {stream: year[0, row, 31:].tolist() for row, stream in enumerate(STREAMS)}
     before = {stream: year[0, row, :31].tolist() for row, stream in enumerate(STREAMS)}
     live[Stream(VOLUME)], before[Stream(VOLUME)] = rows[31:], rows[:31]
-    verdict = judge(live, before, RATE)
+    verdict = detect_deviations(live, before, RATE)
     assert verdict.alarm == first, (verdict.alarm, first)
 
 
@@ -298,8 +299,8 @@ def time_judge(world: World) -> None:
     live = {stream: row[60:] for stream, row in zip(streams, rows, strict=True)}
     before = {stream: row[:60] for stream, row in zip(streams, rows, strict=True)}
     started = time.perf_counter()
-    judge(live, before)
-    print(f"judge(): {len(streams)} streams, 60 + {DAYS} days: {time.perf_counter() - started:.1f} s")
+    detect_deviations(live, before)
+    print(f"detect_deviations(): {len(streams)} streams, 60 + {DAYS} days: {time.perf_counter() - started:.1f} s")
 
 
 def false_alarms(scores: Floats) -> str:

@@ -72,10 +72,10 @@ from solvent.release import (
     Decision,
     GateResult,
     Shared,
+    apply_gates,
     champion_of,
     decisions,
     find_version,
-    judge,
     looks_of,
     release,
 )
@@ -401,7 +401,7 @@ class Run:
         rivals = {gate.rival for gate in self.project.gates if gate.confidence is not None}
         days = self.days_compared(review, rivals)
         looks = self.looks(review) if days else 1
-        return judge(self.project.gates, replace(review.compared, days=days, looks=looks))
+        return apply_gates(self.project.gates, replace(review.compared, days=days, looks=looks))
 
     def looks(self, review: Review) -> int:
         """The number of a version among the challengers judged against its rival on holdouts that overlap its own."""

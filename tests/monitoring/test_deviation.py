@@ -25,7 +25,9 @@ from solvent.monitoring.detector import (
     ranks,
     serial_correlation,
 )
-from solvent.monitoring.deviation import Finding, Stream, adjusted, against_whole, expected, judge, shares
+from solvent.monitoring.deviation import Finding, adjusted, detect_deviations
+from solvent.monitoring.expectation import expected
+from solvent.monitoring.streams import Stream, against_whole, shares
 
 AUC, LOG_LOSS, BIAS = Stream("auc"), Stream("log_loss"), Stream("prediction_bias")
 REFERENCE, YEAR, CHANGE = 45, 365, 120
@@ -42,7 +44,9 @@ def days(seed: int, windows: int, mean: float = 0.5, spread: float = 0.05, corre
 
 def one(metric: Stream, series: np.ndarray, **options) -> Finding:
     """The finding on a series whose first days are the reference."""
-    return judge({metric: series[REFERENCE:].tolist()}, {metric: series[:REFERENCE].tolist()}, **options).findings[0]
+    return detect_deviations(
+        {metric: series[REFERENCE:].tolist()}, {metric: series[:REFERENCE].tolist()}, **options
+    ).findings[0]
 
 
 def shifted(series: np.ndarray, by: float, day: int = CHANGE) -> np.ndarray:
@@ -154,7 +158,10 @@ def test_many_streams_of_one_storm_keep_the_rate_together():
         storm = days(seed, REFERENCE + YEAR, correlation=0.4)
         rows = {stream: storm + days(1_000 * seed + row, REFERENCE + YEAR, 0.0) for row, stream in enumerate(streams)}
         live = {stream: row[REFERENCE:].tolist() for stream, row in rows.items()}
-        wrong += judge(live, {stream: row[:REFERENCE].tolist() for stream, row in rows.items()}).alarm is not None
+        wrong += (
+            detect_deviations(live, {stream: row[:REFERENCE].tolist() for stream, row in rows.items()}).alarm
+            is not None
+        )
     assert wrong <= 2
 
 
@@ -193,7 +200,7 @@ def test_the_alarm_is_where_the_weighted_e_value_reaches_one_over_the_rate():
     live = {stream: row[REFERENCE:].tolist() for stream, row in rows.items()}
     before = {stream: row[:REFERENCE].tolist() for stream, row in rows.items()}
     for rate in (0.01, 0.05, 0.3):
-        verdict = judge(live, before, rate)
+        verdict = detect_deviations(live, before, rate)
         assert verdict.alarm == next(day for day, e in enumerate(verdict.e_values) if e >= 1 / rate)
         assert [found.deviates for found in verdict.findings] == [True, False]
         # The p-value is the rate at which the stream would just deviate, the e-value what is left of the evidence.
@@ -234,8 +241,8 @@ some_days = st.lists(st.one_of(st.none(), st.floats(-1, 1, allow_subnormal=False
 @given(some_days, st.integers(1, 24))
 def test_later_days_never_change_what_was_said_of_earlier_ones(live, cut):
     before = days(1, 30).tolist()
-    whole = judge({AUC: live, BIAS: live}, {AUC: before, BIAS: before})
-    part = judge({AUC: live[:cut], BIAS: live[:cut]}, {AUC: before, BIAS: before})
+    whole = detect_deviations({AUC: live, BIAS: live}, {AUC: before, BIAS: before})
+    part = detect_deviations({AUC: live[:cut], BIAS: live[:cut]}, {AUC: before, BIAS: before})
     assert part.e_values == pytest.approx(whole.e_values[:cut])
 
 
@@ -243,8 +250,8 @@ def test_later_days_never_change_what_was_said_of_earlier_ones(live, cut):
 @given(some_days, st.sampled_from([0.25, 2.0, 1024.0]))
 def test_the_unit_of_a_metric_does_not_matter(live, unit):
     before = days(1, 30)
-    one_unit = judge({LOG_LOSS: live}, {LOG_LOSS: before.tolist()})
-    other = judge(
+    one_unit = detect_deviations({LOG_LOSS: live}, {LOG_LOSS: before.tolist()})
+    other = detect_deviations(
         {LOG_LOSS: [None if day is None else day * unit for day in live]}, {LOG_LOSS: (before * unit).tolist()}
     )
     assert other.e_values == pytest.approx(one_unit.e_values)
@@ -258,18 +265,20 @@ def test_badness_is_all_that_counts():
 def test_a_signed_metric_splits_its_bets_between_both_sides():
     series = shifted(days(4, REFERENCE + 60), 0.06, 30)
     before, live = series[:REFERENCE].tolist(), series[REFERENCE:].tolist()
-    higher, lower, both = (judge({stream: live}, {stream: before}).e_values for stream in (LOG_LOSS, AUC, BIAS))
+    higher, lower, both = (
+        detect_deviations({stream: live}, {stream: before}).e_values for stream in (LOG_LOSS, AUC, BIAS)
+    )
     assert both == pytest.approx(np.mean([higher, lower], axis=0))
 
 
 def test_a_day_without_value_bets_nothing():
     series = shifted(days(2, REFERENCE + 100), 0.1, 60)
     before, live = series[:REFERENCE].tolist(), series[REFERENCE:].tolist()
-    alone = judge({LOG_LOSS: [None] * 5}, {LOG_LOSS: before})
+    alone = detect_deviations({LOG_LOSS: [None] * 5}, {LOG_LOSS: before})
     # R grows by one per day: only the new start counts.
     assert alone.e_values == pytest.approx([day / YEAR for day in range(1, 6)])
     gaps = [None if day % 7 == 3 else value for day, value in enumerate(live)]
-    found = judge({LOG_LOSS: gaps}, {LOG_LOSS: before}).findings[0]
+    found = detect_deviations({LOG_LOSS: gaps}, {LOG_LOSS: before}).findings[0]
     assert 60 <= found.alarm <= 85
     assert alone.findings[0].observed is None
 
@@ -321,8 +330,8 @@ def test_a_slice_that_does_not_go_along_with_the_whole_is_found_though_its_value
     rows = {LOG_LOSS: storm, part: shifted(storm + days(2, REFERENCE + YEAR, 0.1, 0.03), 0.05)}
     live = {stream: row[REFERENCE:].tolist() for stream, row in rows.items()}
     before = {stream: row[:REFERENCE].tolist() for stream, row in rows.items()}
-    assert not judge({part: live[part]}, {part: before[part]}).findings[0].deviates
-    whole, own = judge(live, before).findings
+    assert not detect_deviations({part: live[part]}, {part: before[part]}).findings[0].deviates
+    whole, own = detect_deviations(live, before).findings
     assert (whole.deviates, own.deviates) == (False, True)
     assert CHANGE <= own.alarm <= CHANGE + 20
     assert (own.expected.mean, own.observed) == (pytest.approx(0.1, abs=0.02), pytest.approx(0.15, abs=0.02))
@@ -334,7 +343,7 @@ def test_a_label_rate_is_judged_on_slices_in_both_directions_and_never_of_the_wh
         season = shifted(days(1, REFERENCE + YEAR, -2.0, 0.3), by)
         rows = {whole: season, part: shifted(season + days(2, REFERENCE + YEAR, 0.0, 0.4), by, 200)}
         live = {stream: row[REFERENCE:].tolist() for stream, row in rows.items()}
-        (found,) = judge(live, {stream: row[:REFERENCE].tolist() for stream, row in rows.items()}).findings
+        (found,) = detect_deviations(live, {stream: row[:REFERENCE].tolist() for stream, row in rows.items()}).findings
         assert found.stream == part
         assert found.direction == ("higher" if by > 0 else "lower")
         assert 200 <= found.alarm <= 212
@@ -348,7 +357,7 @@ def test_a_feature_that_freezes_is_found_and_a_small_trend_is_not():
         trend: days(2, REFERENCE + 60, 0.2, 0.005) + 0.1 * after,
     }
     live = {stream: row[REFERENCE:].tolist() for stream, row in rows.items()}
-    found, small = judge(live, {stream: row[:REFERENCE].tolist() for stream, row in rows.items()}).findings
+    found, small = detect_deviations(live, {stream: row[:REFERENCE].tolist() for stream, row in rows.items()}).findings
     assert (found.deviates, small.deviates) == (True, False)
     assert 30 <= found.alarm <= 42
     assert (found.change.window, found.direction) == (30, "higher")
@@ -367,14 +376,14 @@ def test_a_day_on_which_the_whole_has_no_value_has_none_for_its_slices():
 def test_a_stream_without_reference_is_named_and_takes_no_weight():
     series, new = shifted(days(6, REFERENCE + YEAR), 0.1), Stream("log_loss", "carrier", "new")
     before = {LOG_LOSS: series[:REFERENCE].tolist()}
-    verdict = judge({LOG_LOSS: series[REFERENCE:].tolist(), new: [0.5] * YEAR}, before)
+    verdict = detect_deviations({LOG_LOSS: series[REFERENCE:].tolist(), new: [0.5] * YEAR}, before)
     assert verdict.unjudged == {new: "0 reference windows have a value; 21 are needed"}
-    assert verdict.findings == judge({LOG_LOSS: series[REFERENCE:].tolist()}, before).findings
+    assert verdict.findings == detect_deviations({LOG_LOSS: series[REFERENCE:].tolist()}, before).findings
 
 
 def test_nothing_to_judge_is_no_alarm():
-    assert judge({}, {}).alarm is None
-    assert judge({AUC: []}, {AUC: [0.7] * 30}).findings == ()
+    assert detect_deviations({}, {}).alarm is None
+    assert detect_deviations({AUC: []}, {AUC: [0.7] * 30}).findings == ()
 
 
 # --- change point and expectation --------------------------------------------------------------------------------------------------
@@ -416,7 +425,7 @@ def test_expected_limits_are_students_on_fewer_days_than_there_are():
 )
 def test_what_cannot_be_judged_is_refused(live, options, message):
     with pytest.raises(EvaluationError, match=message):
-        judge(live, {stream: [0.7] * 30 for stream in live}, **options)
+        detect_deviations(live, {stream: [0.7] * 30 for stream in live}, **options)
 
 
 def test_too_short_a_reference_is_refused():

@@ -20,7 +20,7 @@ from solvent.investigation import Investigation
 from solvent.investigation.causes import Analysis
 from solvent.investigation.investigate import Examples, Look
 from solvent.investigation.periods import Figures
-from solvent.monitoring.deviation import Stream
+from solvent.monitoring.streams import Stream
 from solvent.plots import (
     causes,
     contributions,

@@ -13,7 +13,7 @@ from solvent.errors import EvaluationError
 from solvent.evaluation import DaySums, Evaluation, Measurement
 from solvent.evaluation.paired import Days
 from solvent.evaluation.result import Curves
-from solvent.release import Compared, GateResult, judge
+from solvent.release import Compared, GateResult, apply_gates
 from solvent.release.gates import level_of
 
 
@@ -31,7 +31,7 @@ def decided(gate: dict[str, Any], value: float | None, rival: float | None = Non
     """One gate on one value; champion and baseline have the same."""
     metric = gate["metric"]
     other = evaluation(measured(metric, rival))
-    (result,) = judge([Gate(**gate)], Compared(evaluation(measured(metric, value)), other, other))
+    (result,) = apply_gates([Gate(**gate)], Compared(evaluation(measured(metric, value)), other, other))
     return result
 
 
@@ -110,7 +110,7 @@ CHALLENGER = evaluation(
 
 
 def by_value(gate: Gate, compared: Compared) -> dict[str, bool]:
-    return {result.slice_value: result.passed for result in judge([gate], compared)}
+    return {result.slice_value: result.passed for result in apply_gates([gate], compared)}
 
 
 def test_a_slice_is_judged_value_by_value_if_it_has_rows_enough() -> None:
@@ -127,9 +127,9 @@ def test_a_slice_is_judged_value_by_value_if_it_has_rows_enough() -> None:
 
 def test_a_gate_that_nothing_has_rows_enough_for_fails() -> None:
     gates = [Gate(metric="auc", at_least=0.1, slice="origin", min_rows=101)]
-    (result,) = judge(gates, Compared(CHALLENGER, None, evaluation()))
+    (result,) = apply_gates(gates, Compared(CHALLENGER, None, evaluation()))
     assert (result.passed, result.reason) == (False, "no value of origin has 101 rows")
-    (unmeasured,) = judge([Gate(metric="brier", at_most=1)], Compared(CHALLENGER, None, evaluation()))
+    (unmeasured,) = apply_gates([Gate(metric="brier", at_most=1)], Compared(CHALLENGER, None, evaluation()))
     assert (unmeasured.passed, unmeasured.value, unmeasured.slice) == (False, None, "all")
 
 
@@ -145,7 +145,7 @@ def test_a_rivals_undefined_or_absent_value_fails() -> None:
     assert not decided(gate, 0.5, None).passed
     rules = [Gate(metric="auc", better_than=role, slice="origin", min_rows=99) for role in ("champion", "baseline")]
     one_origin = evaluation(measured("auc", 0.4, slice="origin", of="EWR"))
-    results = judge(rules, Compared(CHALLENGER, one_origin, one_origin))
+    results = apply_gates(rules, Compared(CHALLENGER, one_origin, one_origin))
     assert [(one.slice_value, one.passed) for one in results] == [("EWR", True), ("JFK", False)] * 2
     assert results[1].reason == "auc of the champion is undefined here"
 
@@ -157,7 +157,7 @@ def test_without_a_champion_its_gates_pass_and_those_on_the_baseline_do_not_chan
         Gate(metric="auc", better_than="baseline"),
         Gate(metric="auc", at_least=0.95),
     ]
-    results = judge(gates, Compared(CHALLENGER, None, evaluation(measured("auc", 0.95))))
+    results = apply_gates(gates, Compared(CHALLENGER, None, evaluation(measured("auc", 0.95))))
     assert [one.passed for one in results] == [True, True, False, False]
     assert [one.reason for one in results[:2]] == ["there is no champion yet"] * 2
 
@@ -165,7 +165,7 @@ def test_without_a_champion_its_gates_pass_and_those_on_the_baseline_do_not_chan
 def test_a_champion_that_cannot_be_evaluated_fails_its_gates_only() -> None:
     why = "shop version 3 needs the feature hour, which the present features do not have"
     gates = [Gate(metric="auc", not_worse_than="champion", by=1), Gate(metric="auc", better_than="baseline")]
-    results = judge(gates, Compared(CHALLENGER, why, evaluation(measured("auc", 0.5))))
+    results = apply_gates(gates, Compared(CHALLENGER, why, evaluation(measured("auc", 0.5))))
     assert [one.passed for one in results] == [False, True]
     assert results[0].reason == why
 
@@ -173,8 +173,8 @@ def test_a_champion_that_cannot_be_evaluated_fails_its_gates_only() -> None:
 def test_results_are_in_the_order_of_gates_and_none_without_gates() -> None:
     gates = [Gate(metric="auc", at_most=1), Gate(metric="auc", at_least=0)]
     compared = Compared(CHALLENGER, None, evaluation())
-    assert [one.rule for one in judge(gates, compared)] == ["auc at most 1", "auc at least 0"]
-    assert judge([], compared) == []
+    assert [one.rule for one in apply_gates(gates, compared)] == ["auc at most 1", "auc at least 0"]
+    assert apply_gates([], compared) == []
 
 
 # Leads of twenty days, which alternate around their mean with a standard error of 0.01.
@@ -208,7 +208,7 @@ def challenged(gate: dict[str, Any], value: float, rival: float, sway: float = S
     losses = [1 - one if metric == "auc" else one for one in (value, rival)]
     other = evaluation(measured(metric, rival))
     days = {"challenger": days_of(losses[0], sway), role: days_of(losses[1])}
-    (result,) = judge([Gate(**gate)], Compared(evaluation(measured(metric, value)), other, other, days))
+    (result,) = apply_gates([Gate(**gate)], Compared(evaluation(measured(metric, value)), other, other, days))
     return result
 
 
@@ -287,7 +287,7 @@ def test_without_enough_days_a_confidence_fails_and_says_so() -> None:
     }
     other = evaluation(measured("log_loss", 0.3))
     gate = Gate(metric="log_loss", not_worse_than="champion", by=9, confidence=0.9)
-    (result,) = judge([gate], Compared(other, other, other, few))
+    (result,) = apply_gates([gate], Compared(other, other, other, few))
     assert not result.passed
     assert result.reason.endswith("ahead by 0.0000; the interval is undefined: 9 days are too few; 10 are needed")
 
@@ -297,12 +297,12 @@ def test_models_measured_on_other_rows_are_not_compared() -> None:
     gate = Gate(metric="log_loss", not_worse_than="champion", by=9, confidence=0.9)
     days = {"challenger": days_of(0.3), "champion": days_of(0.3, rows=101)}
     with pytest.raises(EvaluationError, match="not measured on the same rows"):
-        judge([gate], Compared(other, other, other, days))
+        apply_gates([gate], Compared(other, other, other, days))
 
 
 def test_without_a_champion_a_confidence_passes() -> None:
     gate = Gate(metric="auc", better_than="champion", confidence=0.9)
-    (result,) = judge([gate], Compared(CHALLENGER, None, evaluation()))
+    (result,) = apply_gates([gate], Compared(CHALLENGER, None, evaluation()))
     assert (result.passed, result.reason) == (True, "there is no champion yet")
 
 
@@ -320,7 +320,7 @@ def test_a_later_look_asks_for_more_and_says_so() -> None:
         days = {"challenger": days_of(0.3 - ahead, SPREAD), "champion": days_of(0.3)}
         passed = []
         for looks in (1, 5, 20, 30):
-            (result,) = judge([gate], Compared(ours, theirs, theirs, days, looks))
+            (result,) = apply_gates([gate], Compared(ours, theirs, theirs, days, looks))
             passed.append(result.passed)
             assert result.reason.endswith(f"20 days{f', look {looks} at them' if looks > 1 else ''})"), result.reason
             assert ("99.9924% interval" in result.reason) == (looks == 20)
@@ -331,7 +331,7 @@ def test_more_looks_than_resamples_can_tell_apart_are_refused() -> None:
     other = evaluation(measured("log_loss", 0.3))
     gate = Gate(metric="log_loss", not_worse_than="champion", by=9, confidence=0.95)
     days = {"challenger": days_of(0.3, SPREAD), "champion": days_of(0.3)}
-    (result,) = judge([gate], Compared(other, other, other, days, 40))
+    (result,) = apply_gates([gate], Compared(other, other, other, days, 40))
     assert not result.passed
     assert "0.999981 is more confidence than 200,000 resamples can give" in result.reason
 
@@ -353,7 +353,7 @@ def test_of_many_equal_challengers_on_one_holdout_hardly_any_passes() -> None:
 
     def passes(challenger: Any, champion: Any, number: int) -> bool:
         days = {"challenger": model(challenger), "champion": model(champion)}
-        (result,) = judge([gate], Compared(other, other, other, days, number))
+        (result,) = apply_gates([gate], Compared(other, other, other, days, number))
         return result.passed
 
     shared = each = 0

@@ -16,9 +16,11 @@ from solvent.errors import SolventError
 from solvent.evaluation import DaySums, daily, day_sums
 from solvent.monitoring import Monitored
 from solvent.monitoring.detector import ChangePoint
-from solvent.monitoring.deviation import Finding, Stream, Verdict, aligned, expectations
+from solvent.monitoring.deviation import Finding, Verdict
+from solvent.monitoring.expectation import expectations
 from solvent.monitoring.labels import MATURED, with_labels
 from solvent.monitoring.monitor import labels_of
+from solvent.monitoring.streams import Stream, aligned
 from solvent.pipeline import Run
 from solvent.registry import ModelVersion
 from solvent.release import Decision, decisions, rollback

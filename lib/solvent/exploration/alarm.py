@@ -19,7 +19,7 @@ from solvent.investigation.cells import FEATURE, cell_in_words
 from solvent.investigation.investigate import Look, look, series_of
 from solvent.investigation.rows import around
 from solvent.investigation.wording import place
-from solvent.monitoring.deviation import Stream
+from solvent.monitoring.streams import Stream
 from solvent.pipeline import Run
 from solvent.registry import ModelVersion
 from solvent.scoring import batches

@@ -30,7 +30,7 @@ from solvent.investigation.rows import Span, around, rows_around, scope_of
 from solvent.investigation.wording import place, said
 from solvent.monitoring import Monitored
 from solvent.monitoring.detector import VOLUME
-from solvent.monitoring.deviation import Finding, Stream, against_whole
+from solvent.monitoring.deviation import Finding
 from solvent.monitoring.drift import concentrations
 from solvent.monitoring.findings import WHOSE
 from solvent.monitoring.monitor import (
@@ -42,6 +42,7 @@ from solvent.monitoring.monitor import (
     volume,
     volumes,
 )
+from solvent.monitoring.streams import Stream, against_whole
 from solvent.registry import ModelVersion
 from solvent.session import kept
 from solvent.sources.pins import Pin

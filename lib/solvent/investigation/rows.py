@@ -23,9 +23,9 @@ from solvent.features import Feature, FeatureGroup
 from solvent.features.table import predicted_within
 from solvent.identity import Manifest
 from solvent.investigation.cells import loss_of
-from solvent.monitoring.deviation import Stream
 from solvent.monitoring.labels import MATURED, with_labels
 from solvent.monitoring.monitor import labels_of
+from solvent.monitoring.streams import Stream
 from solvent.registry import ModelVersion
 from solvent.scoring import Interval, ScoreBatch, batches, feature_rows
 from solvent.sources.pins import Pin, read_sources

@@ -45,16 +45,11 @@ from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtrit
 
-from solvent.config.monitoring import LEAST_REFERENCE
 from solvent.errors import EvaluationError
-from solvent.evaluation import ALL
 from solvent.evaluation.metrics import DESCRIPTIVE
 from solvent.monitoring.detector import (
     CONCENTRATION,
-    CONFIDENCE,
-    LABEL_RATE,
     VOLUME,
     ChangePoint,
     Evidence,
@@ -62,11 +57,9 @@ from solvent.monitoring.detector import (
     change_point,
     directions,
     gather,
-    last_before,
-    serial_correlation,
 )
-
-Values = Sequence[float | None]
+from solvent.monitoring.expectation import Expectation, expectations, too_little
+from solvent.monitoring.streams import Stream, Values, against_whole, aligned, shares, without_descriptive
 
 # The mean of so many last windows has to be so much worse than that of the reference. Of a concentration: seasons and the calendar move it
 # by less than a tenth (flights, July to September 2013), a frozen feed by a third. Of the logarithm of rows: a week of flights has at most
@@ -74,49 +67,6 @@ Values = Sequence[float | None]
 RECENT = 7
 MATERIAL: Mapping[str, float] = MappingProxyType({CONCENTRATION: 0.2, VOLUME: math.log(1.5)})
 NO_TOLERANCE: Mapping[str, float] = MappingProxyType({})
-
-
-@dataclass(frozen=True)
-class Stream:
-    """One metric on one slice value, "all" and "all" for the whole; or the concentration of a feature, which is then the slice value."""
-
-    metric: str
-    slice: str = ALL
-    slice_value: str = ALL
-
-    @property
-    def whole(self) -> Stream:
-        """The same metric on all rows."""
-        return Stream(self.metric)
-
-    @property
-    def of_feature(self) -> bool:
-        """Whether it is of a feature, not of the rows of a slice value."""
-        return self.metric == CONCENTRATION
-
-    @property
-    def rows(self) -> str:
-        """What its values are of, in words."""
-        if self.of_feature:
-            return f"the values of {self.slice_value}"
-        return "all rows" if self.slice == ALL else f"{self.slice} {self.slice_value} less that of all rows"
-
-
-@dataclass(frozen=True)
-class Expectation:
-    """The performance expected from the reference windows.
-
-    Attributes:
-        mean: Of the reference windows.
-        low: Confidence limit of the long-run mean.
-        high: Likewise.
-        windows: Reference windows with a value.
-    """
-
-    mean: float
-    low: float
-    high: float
-    windows: int
 
 
 @dataclass(frozen=True)
@@ -165,7 +115,7 @@ class Verdict:
     unjudged: Mapping[Stream, str]
 
 
-def judge(
+def detect_deviations(
     streams: Mapping[Stream, Values],
     references: Mapping[Stream, Values],
     false_alarm_rate: float = 0.05,
@@ -239,51 +189,6 @@ def require_usable(
                 )
 
 
-def against_whole(streams: Mapping[Stream, Values]) -> dict[Stream, Values]:
-    """Slices by their difference from the whole, window by window; those whose whole is not among the streams as they are."""
-    return {
-        stream: values
-        if stream == stream.whole or stream.whole not in streams
-        else [
-            None if value is None or whole is None else value - whole
-            for value, whole in zip(values, streams[stream.whole], strict=True)
-        ]
-        for stream, values in streams.items()
-    }
-
-
-def without_descriptive(streams: Mapping[Stream, Values]) -> dict[Stream, Values]:
-    """All but the label rate of the whole, whose seasons are no deviation."""
-    return {stream: values for stream, values in streams.items() if stream != Stream(LABEL_RATE)}
-
-
-def too_little(reference: Values) -> str | None:
-    """Why a reference is not enough to judge by, if it is not. It says nothing about the monitored windows, so the rate stays as stated."""
-    windows = sum(value is not None for value in reference)
-    return (
-        None
-        if windows >= LEAST_REFERENCE
-        else f"{windows} reference windows have a value; {LEAST_REFERENCE} are needed"
-    )
-
-
-def shares(streams: Sequence[Stream]) -> Floats:
-    """Each stream's share of the false-alarm rate: overall slice, other slices and features have the same, where there are any."""
-    overall = np.array([stream.slice == ALL for stream in streams], dtype=bool)
-    features = np.array([stream.of_feature for stream in streams], dtype=bool)
-    groups = [group for group in (overall, ~overall & ~features, features) if group.any()]
-    return sum((group / group.sum() for group in groups), np.zeros(len(streams))) / max(len(groups), 1)
-
-
-def aligned(values: Sequence[Values]) -> Floats:
-    """Streams by windows, ending together; not a number where there is no value."""
-    windows = max(map(len, values))
-    rows = [
-        [math.nan] * (windows - len(row)) + [math.nan if value is None else value for value in row] for row in values
-    ]
-    return np.array(rows, dtype=np.float64).reshape(len(values), windows)
-
-
 def adjusted(log_p: Floats, weights: Floats) -> Floats:
     """Log p-values adjusted by Holm's step-down with weights, for each column.
 
@@ -339,20 +244,6 @@ def finding(
     )
 
 
-def expected(values: Values) -> Expectation:
-    """The performance to expect, with limits that allow for serial correlation.
-
-    Args:
-        values: Of the reference windows, in order of time; None where there is none.
-
-    Raises:
-        EvaluationError: If too few windows have a value.
-    """
-    if reason := too_little(values):
-        raise EvaluationError(reason)
-    return expectations(aligned([values]))[0]
-
-
 def direction_of(stream: Stream, strongest: int, sides: int) -> str:
     """Where the evidence points, in a word."""
     if sides > 1:
@@ -376,22 +267,6 @@ def material(streams: Sequence[Stream], before: Floats, after: Floats) -> NDArra
     )
     recent = np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
     return np.asarray((worse * (recent - np.nanmean(before, axis=1, keepdims=True)) >= least) | np.isneginf(least))
-
-
-def expectations(before: Floats) -> list[Expectation]:
-    """Per stream, mean and limits by Student's t, with its windows reduced to n (1 - phi) / (1 + phi) independent ones.
-
-    Source: Bayley & Hammersley (1946), JRSS Suppl. 8:184-197, for a first-order autoregression.
-    """
-    followed = np.pad(before, ((0, 0), (0, 1)), constant_values=np.nan)
-    phi = serial_correlation(followed, last_before(followed), before.shape[1])[:, 0]
-    windows = np.isfinite(before).sum(axis=1)
-    effective = np.maximum(windows * (1 - phi) / (1 + phi), 2.0)
-    spread = np.nanstd(before, axis=1, ddof=1) / np.sqrt(effective)
-    half = stdtrit(effective - 1, 0.5 + CONFIDENCE / 2) * spread
-    mean = np.nanmean(before, axis=1)
-    columns = (mean.tolist(), (mean - half).tolist(), (mean + half).tolist(), windows.tolist())
-    return [Expectation(*row) for row in zip(*columns, strict=True)]
 
 
 def bounded_exp(log_value: float) -> float:

@@ -2,7 +2,7 @@
 
 Each window of a model's life is measured once its labels had time to arrive, and again as long as late ones may come; a measurement that
 changed is a further row with a later as-of, and nothing is overwritten. Before its life come the windows of its holdout, which say what to
-expect. What deviates is decided by `deviation.judge` over all windows of the life.
+expect. What deviates is decided by `deviation.detect_deviations` over all windows of the life.
 """
 
 from __future__ import annotations
@@ -27,11 +27,12 @@ from solvent.features import Feature
 from solvent.features.profile import by_window, cell_counts, stored_references
 from solvent.features.table import labelled_rows, predicted_within
 from solvent.monitoring.detector import CONCENTRATION, LABEL_RATE, VOLUME
-from solvent.monitoring.deviation import Finding, Stream, Verdict, judge
+from solvent.monitoring.deviation import Finding, Verdict, detect_deviations
 from solvent.monitoring.drift import Drift, append_counted, append_drift, concentrations
 from solvent.monitoring.findings import WHOSE, append_once, whose
 from solvent.monitoring.health import Health, append_health
 from solvent.monitoring.labels import MATURED, NEVER, PENDING, with_labels
+from solvent.monitoring.streams import Stream
 from solvent.monitoring.windows import WindowMeasurement, measured_windows
 from solvent.registry import ModelVersion
 from solvent.session import at_once, kept
@@ -335,7 +336,7 @@ def judged(
             (reference if settled else life)[Stream(CONCENTRATION, FEATURE, feature), window] = usable
     # The streams are those of the reference, so that their weights stay the same through the model's life.
     streams = sorted({stream for stream, _ in reference}, key=lambda one: (one.slice, one.slice_value, one.metric))
-    verdict = judge(
+    verdict = detect_deviations(
         {stream: [life.get((stream, window)) for window in windows] for stream in streams},
         {stream: [reference.get((stream, window)) for window in before] for stream in streams},
         settings.false_alarm_rate,

@@ -11,7 +11,7 @@ import numpy as np
 from solvent.exploration import Alarm, DeviatingStream
 from solvent.exploration.alarm import Day
 from solvent.investigation import Investigation
-from solvent.monitoring.deviation import Stream
+from solvent.monitoring.streams import Stream
 from solvent.plots.style import (
     BLUE,
     GREY,

@@ -12,7 +12,7 @@ from solvent.release.decide import (
     rolled_back,
     standing,
 )
-from solvent.release.gates import SHARED, Compared, GateResult, Shared, judge
+from solvent.release.gates import SHARED, Compared, GateResult, Shared, apply_gates
 
 __all__ = [
     "SHARED",
@@ -20,10 +20,10 @@ __all__ = [
     "Decision",
     "GateResult",
     "Shared",
+    "apply_gates",
     "champion_of",
     "decisions",
     "find_version",
-    "judge",
     "looks_of",
     "promote",
     "release",

@@ -86,7 +86,7 @@ class GateResult:
     reason: str
 
 
-def judge(gates: Sequence[Gate], compared: Compared) -> list[GateResult]:
+def apply_gates(gates: Sequence[Gate], compared: Compared) -> list[GateResult]:
     """Every gate on every slice value it is for."""
     return [result for gate in gates for result in judged(gate, compared.beside(gate.rival))]
 

@@ -8,7 +8,7 @@ from datetime import date
 
 from markupsafe import Markup, escape
 
-from solvent.monitoring.deviation import Expectation
+from solvent.monitoring.expectation import Expectation
 from solvent.report.charts import short
 
 WIDTH, HEIGHT = 760, 280
