@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -16,32 +14,19 @@ from mlflow.entities.model_registry import ModelVersionSearch
 from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
 from pyspark.ml import PipelineModel
-from requests.exceptions import RequestException
-from sqlalchemy.exc import SQLAlchemyError
 
 from solvent.config.environment import MLflow
 from solvent.errors import IntegrityError, RegistryError
 from solvent.estimators.learned import model_digest
 from solvent.identity import Manifest, parse_manifest
 from solvent.registry import storage
-from solvent.registry.version import ModelVersion, without_password
+from solvent.registry.server import ABSENT, THERE, missing, reachable, set_defaults, unreachable
+from solvent.registry.version import ModelVersion
 
 # Tags of runs and versions. Unity Catalog refuses a dot in the name of a tag (https://github.com/mlflow/recipes-examples/issues/58).
 TRAINING, MODEL, MANIFEST = "solvent_training", "solvent_model_digest", "solvent_manifest_digest"
-ABSENT = ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND")
-THERE = ("RESOURCE_ALREADY_EXISTS", "ALREADY_EXISTS")
 PAGE = 1_000
 MANIFEST_FILE = "manifest.json"
-# What MLflow takes from the environment, unless somebody set it. Its own patience with a server lasts many minutes; here a request is tried
-# for half a minute where nothing answers, which outlasts a restart, and for three minutes at most where a server hangs.
-SETTINGS = {
-    # MLflow sends usage events over the network unless told not to.
-    "MLFLOW_DISABLE_TELEMETRY": "true",
-    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "5",
-    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "25",
-}
 
 
 class Registry:
@@ -53,8 +38,7 @@ class Registry:
         Raises:
             RegistryError: If they cannot be reached.
         """
-        for name, value in SETTINGS.items():
-            os.environ.setdefault(name, value)
+        set_defaults()
         database = settings.tracking_uri.removeprefix("sqlite:///")
         if database != settings.tracking_uri:
             Path(database).parent.mkdir(parents=True, exist_ok=True)
@@ -328,29 +312,3 @@ def tag_of(found: Any, name: str) -> str:
     """A tag of a version; empty if it has none. Versions from before Unity Catalog was met have a dot in it."""
     tags: Mapping[str, str] = found.tags
     return tags.get(name, tags.get(name.replace("_", ".", 1), ""))
-
-
-def missing(error: MlflowException) -> bool:
-    """Whether what was asked for is not there."""
-    return error.error_code in (*ABSENT, "INVALID_PARAMETER_VALUE")
-
-
-def unreachable(error: Exception, uri: str) -> RegistryError:
-    """The user's error for a failure of MLflow."""
-    said = without_password(str(error).splitlines()[0])
-    if not isinstance(error, RequestException) and not said.startswith("API request to"):
-        return RegistryError(f"MLflow at {without_password(uri)}: {said[:300]}")
-    known = re.search(r"(?<=\] )[A-Z][\w ]+|timed out|error code \d+|\b5\d\d error|without response", said)
-    return RegistryError(
-        f"MLflow at {without_password(uri)}: does not answer ({known[0] if known else said[:200]}); see that its server runs and has this "
-        "address, then run the same again, which goes on where this stopped"
-    )
-
-
-@contextmanager
-def reachable(uri: str) -> Iterator[None]:
-    """Says in one line what MLflow could not do."""
-    try:
-        yield
-    except (MlflowException, RequestException, SQLAlchemyError) as error:
-        raise unreachable(error, uri) from None
