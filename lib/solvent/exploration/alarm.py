@@ -16,8 +16,8 @@ from solvent.features.profile import Reference, profile_of
 from solvent.investigation import RESOLVED, Investigation, investigations
 from solvent.investigation.causes import Analysis
 from solvent.investigation.cells import FEATURE, cell_in_words
+from solvent.investigation.examples import around
 from solvent.investigation.investigate import Look, look, series_of
-from solvent.investigation.rows import around
 from solvent.investigation.wording import place
 from solvent.monitoring.streams import Stream
 from solvent.pipeline import Run

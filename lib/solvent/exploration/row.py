@@ -24,7 +24,7 @@ from solvent.evaluation.memberships import quoted
 from solvent.explanation import BACKGROUND, Explanation, explain, sampled, seed_of
 from solvent.exploration.data import short
 from solvent.features.table import declared
-from solvent.investigation.rows import served
+from solvent.investigation.examples import served
 from solvent.monitoring.monitor import labels_of
 from solvent.pipeline import Run
 from solvent.registry import ModelVersion

@@ -2,7 +2,10 @@
 
 from solvent.identity.calculation import calculation_of
 from solvent.identity.code import Commit, code_digest, commit_of, package_folder, unpushed
-from solvent.identity.environment import (
+from solvent.identity.functions import function_digests
+from solvent.identity.manifest import FORMAT, Manifest, parse_manifest
+from solvent.identity.modules import packages_of
+from solvent.identity.runtime import (
     LOCK,
     environment_facts,
     java_here,
@@ -11,9 +14,6 @@ from solvent.identity.environment import (
     require_locked,
     unlike_lock,
 )
-from solvent.identity.functions import function_digests
-from solvent.identity.manifest import FORMAT, Manifest, parse_manifest
-from solvent.identity.modules import packages_of
 
 __all__ = [
     "FORMAT",

@@ -18,7 +18,7 @@ from pyspark.sql import functions as F
 from solvent.config.project import Project
 from solvent.identity import Manifest
 from solvent.investigation.causes import Analysis
-from solvent.investigation.rows import Span
+from solvent.investigation.examples import Span
 from solvent.monitoring.health import HEALTH
 from solvent.registry import ModelVersion
 from solvent.scoring import BATCHES as SCORED

@@ -24,9 +24,9 @@ from solvent.identity import Manifest
 from solvent.investigation.causes import Analysis, analyse, lost_rows
 from solvent.investigation.cells import FEATURE, PREDICTION, cell_sums, splits_of
 from solvent.investigation.changes import Change, changes
+from solvent.investigation.examples import Span, around, rows_around, scope_of
 from solvent.investigation.investigation import OPENED, Investigation, investigation_id
 from solvent.investigation.periods import Part
-from solvent.investigation.rows import Span, around, rows_around, scope_of
 from solvent.investigation.wording import place, said
 from solvent.monitoring import Monitored
 from solvent.monitoring.detector import VOLUME
