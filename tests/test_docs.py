@@ -185,6 +185,25 @@ def test_a_page_says_first_what_it_is_for(page: Path) -> None:
     assert re.match(r"# [^\n]+\n\n[A-Z][^\n|#`]{20,}", text_of(page))
 
 
+def recipes() -> dict[str, list[str]]:
+    """The steps below each heading of CONTRIBUTING that tells how to add something."""
+    sections = re.split(r"^## (Add .+)$", text_of(ROOT / "CONTRIBUTING.md"), flags=re.MULTILINE)
+    bodies = (body.partition("\n## ")[0] for body in sections[2::2])
+    return {
+        title: re.findall(r"^\d\. (.*(?:\n {3}.*)*)", body, re.MULTILINE)
+        for title, body in zip(sections[1::2], bodies, strict=True)
+    }
+
+
+@pytest.mark.parametrize("title", recipes())
+def test_what_is_added_takes_three_steps_at_most_and_names_its_files(title: str) -> None:
+    steps = recipes()[title]
+    files = {name for step in steps for name in re.findall(r"`((?:lib|conf|tests|jobs)/[\w<>./-]+)`", step)}
+    assert 1 <= len(steps) <= 3
+    assert any(name.startswith(("lib/", "conf/")) for name in files)
+    assert {name for name in files if "<" not in name and not (ROOT / name).exists()} == set()
+
+
 def test_pages_that_messages_and_files_name_are_there() -> None:
     files = [*ROOT.glob("lib/**/*.py"), *ROOT.glob("lib/**/*.j2"), *ROOT.glob("tests/**/*.py"), ROOT / "databricks.yml"]
     named = {name for file in files for name in re.findall(r"\bdocs/\w[\w-]*\.md", text_of(file))} - {"docs/nowhere.md"}
