@@ -12,7 +12,9 @@ from datetime import date
 from pathlib import Path
 
 from solvent.estimators.spark_ml import Inputs, fit
-from solvent.pipeline import Run
+from solvent.jobs.build_features import build_feature_table
+from solvent.jobs.context import Context
+from solvent.jobs.trainings import training_on
 from solvent.settings import load_settings
 from solvent.training import Training, score_holdout
 
@@ -27,7 +29,7 @@ SETS = (
 )
 
 
-def limited(training: Training, run: Run, groups: tuple[str, ...]) -> Training:
+def limited(training: Training, run: Context, groups: tuple[str, ...]) -> Training:
     """The training with the features of some groups only."""
     types = {
         feature.name: feature.type
@@ -40,8 +42,8 @@ def limited(training: Training, run: Run, groups: tuple[str, ...]) -> Training:
 
 def main() -> None:
     """Trains and measures each set."""
-    run = Run(load_settings("flights", "local", ROOT), date(2013, 8, 2), lambda text: print(text, file=sys.stderr))
-    training = run.training(run.project.project, run.project.model)
+    run = Context(load_settings("flights", "local", ROOT), date(2013, 8, 2), lambda text: print(text, file=sys.stderr))
+    training = training_on(run, run.project.project, run.project.model, build_feature_table(run))
     base = None
     for groups in SETS:
         chosen = limited(training, run, groups)

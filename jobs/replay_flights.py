@@ -10,8 +10,8 @@ import click
 from flights.faults import BEGINS, FAULTS
 from flights.staging import stage
 from solvent.failure import ended_plainly
-from solvent.options import listen
-from solvent.replay import replay, report
+from solvent.jobs.options import listen
+from solvent.replay import replay, write_replay
 from solvent.settings import load_settings
 
 FIRST, RELEASED, WEEK = date(2013, 1, 1), date(2013, 8, 2), timedelta(days=7)
@@ -37,7 +37,7 @@ def main(until: datetime, fault: str | None, into: Path) -> None:
             click.echo,
             not fault,
         )
-        click.echo(report(settings, steps, click.echo))
+        click.echo(write_replay(settings, steps, click.echo))
 
 
 if __name__ == "__main__":

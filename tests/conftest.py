@@ -19,7 +19,9 @@ from mlflow import MlflowClient
 from pyspark.sql import SparkSession
 
 from solvent.config.environment import load_environment
-from solvent.pipeline import Run
+from solvent.jobs.context import Context
+from solvent.jobs.ingest import ingest_files
+from solvent.jobs.train import train_models
 from solvent.progress import Progress
 from solvent.release import promote
 from solvent.session import session
@@ -251,8 +253,8 @@ class Shop:
         path.write_text(text.replace(old, new))
         self.commit()
 
-    def run(self, as_of: date | None = None, say: Callable[[str], None] = print) -> Run:
-        return Run(load_settings("shop", "local", self.root), as_of or self.as_of, say)
+    def run(self, as_of: date | None = None, say: Callable[[str], None] = print) -> Context:
+        return Context(load_settings("shop", "local", self.root), as_of or self.as_of, say)
 
 
 @pytest.fixture(scope="session")
@@ -344,8 +346,8 @@ def release(shop: Shop) -> Shop:
     path.write_text(path.read_text() + "monitoring: {min_rows: 10}\n")
     shop.commit()
     run = shop.run()
-    run.ingest()
-    version, _ = run.train()
+    ingest_files(run)
+    version, _ = train_models(run)
     promote(run.warehouse, run.registry, version, "first")
     return shop
 

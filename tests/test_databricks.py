@@ -27,6 +27,7 @@ from solvent.config.environment import load_environment
 from solvent.deployment.deploy import Deployment
 from solvent.deployment.plan import TRAIN, Plan
 from solvent.identity import environment_facts
+from solvent.progress import Progress
 from solvent.registry.storage import located
 from solvent.session import ARITHMETIC, EXECUTOR_OPTIONS, JAVA_OPTIONS, made
 from solvent.settings import load_settings
@@ -247,7 +248,7 @@ def test_tests_that_ran_elsewhere_are_not_run_again(tmp_path: Path) -> None:
         *(nothing, nothing, nothing, nothing),
     )
     said: list[str] = []
-    Deployment(settings, plan, "local", date(2013, 8, 2), said.append, tested=True).test()
+    Deployment(settings, plan, "local", Progress(said.append), lambda: settings.warehouse, tested=True).run_tests()
     assert said == []
 
 

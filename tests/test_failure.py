@@ -23,7 +23,7 @@ from pyspark.sql.types import StringType, StructField, StructType
 from solvent.cli import main
 from solvent.errors import RefusedError
 from solvent.failure import ended_plainly, noting
-from solvent.pipeline import Run
+from solvent.jobs.context import Context
 from solvent.settings import load_settings
 from solvent.tables.folder import make_in
 
@@ -425,7 +425,7 @@ def test_what_is_stopped_in_the_middle_of_a_stage_of_spark_prints_one_word(
     """A terminal and schedulers stop the whole group, of which Java is."""
     program = (
         "import sys; from pathlib import Path; from solvent.config.environment import load_environment\n"
-        "from solvent.failure import ended_plainly; from solvent.options import listen; from solvent.session import session, at_once\n"
+        "from solvent.failure import ended_plainly; from solvent.jobs.options import listen; from solvent.session import session, at_once\n"
         "listen()\n"
         f"with ended_plainly(lambda: 'testing'):\n"
         f"    spark = session(load_environment('local', Path({str(ROOT)!r})))\n"
@@ -472,9 +472,9 @@ def test_a_job_of_a_checkout_runs_its_projects_from_anywhere(tmp_path: Path) -> 
 def test_a_project_may_have_no_package_of_its_own(folder: Path) -> None:
     write("conf/other/model.yml", (folder / MODEL).read_text().replace("project: kiosk", "project: other"))(folder)
     assert CliRunner().invoke(main, ["check", "--project", "other"]).exit_code == 0
-    run = Run(load_settings("other", "local", folder), date(2024, 7, 1), print)
-    assert len(run.code) == 64
-    assert run.code == Run(load_settings("other", "local", folder), date(2024, 7, 1), print).code
+    run = Context(load_settings("other", "local", folder), date(2024, 7, 1), print)
+    assert len(run.code.digest) == 64
+    assert run.code.digest == Context(load_settings("other", "local", folder), date(2024, 7, 1), print).code.digest
 
 
 # Ways with Spark: what is wrong in code, in data and in tables of a project that has a champion

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from datetime import date
 from importlib import import_module, reload
 from pathlib import Path
@@ -24,6 +25,11 @@ from pyspark.sql import functions as F
 from solvent.cli import main
 from solvent.errors import IntegrityError, RefusedError
 from solvent.features import table as feature_table
+from solvent.jobs.build_features import build_feature_table
+from solvent.jobs.evaluate import evaluate_version
+from solvent.jobs.ingest import ingest_files
+from solvent.jobs.release import gate_results, release_version
+from solvent.jobs.train import train_models
 from solvent.registry import CHALLENGER, CHAMPION, PREVIOUS, ModelVersion, Registry
 from solvent.release import decisions, promote, rollback
 from solvent.reproduction import reproduce
@@ -177,22 +183,21 @@ def test_what_was_made_with_another_lock_is_not_there_already(made: Any) -> None
     said: list[str] = []
 
     def run_on_its_data() -> Any:
-        run = made.run(say=said.append)
         # More has been ingested since.
-        run.given_pins = tuple(Pin(**pin) for pin in registry.manifest(first)["pins"])
-        return run
+        pins = tuple(Pin(**pin) for pin in registry.manifest(first)["pins"])
+        return replace(made.run(say=said.append), given_pins=pins)
 
     try:
         lock.write_text("click==8.1.8\n")
         run = run_on_its_data()
-        assert run.build.build != run.registry.manifest(first)["features"]["build"]
-        run.evaluate(first)
+        assert build_feature_table(run).build != run.registry.manifest(first)["features"]["build"]
+        evaluate_version(run, first)
     finally:
         lock.unlink()
     assert [line.split()[1] for line in said if line.startswith("features")] == ["built"]
     assert not any("all there already" in line for line in said)
     again = run_on_its_data()
-    again.evaluate(first)
+    evaluate_version(again, first)
     assert again.build.build == again.registry.manifest(first)["features"]["build"]
     assert "all there already" in said[-2]
 
@@ -315,7 +320,7 @@ def killed(*_: Any, **__: Any) -> None:
 def test_a_pipeline_killed_anywhere_is_finished_by_the_next(make_shop: Any, spark: SparkSession) -> None:
     """Killed before each step that writes: at the end there is what an uninterrupted run leaves."""
     shop = make_shop()
-    shop.run().ingest()
+    ingest_files(shop.run())
     training = import_module("solvent.training.train")
     for owner, step in (
         (feature_table, "note"),  # the build is written, and not in the ledger
@@ -327,17 +332,17 @@ def test_a_pipeline_killed_anywhere_is_finished_by_the_next(make_shop: Any, spar
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(owner, step, killed)
             with pytest.raises(KilledError):
-                shop.run().train()
+                train_models(shop.run())
     run = shop.run()
-    version, baseline = run.train()
+    version, baseline = train_models(run)
     assert (version.version, baseline.version) == (1, 1)
     assert run.registry.by_alias("shop", CHALLENGER) == version
-    review = run.evaluate(version)
+    review = evaluate_version(run, version)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(Registry, "set_alias", killed)
         with pytest.raises(KilledError):
-            run.release(review)
-    run.release(review)
+            release_version(run, review)
+    release_version(run, review)
     assert run.registry.by_alias("shop", CHAMPION) == version
     found = {name: run.warehouse.read(name).count() for name in ("feature_builds", "manifests", "decisions")}
     assert found == {"feature_builds": 1, "manifests": 2, "decisions": 1}
@@ -385,7 +390,7 @@ def test_a_worse_challenger_is_refused_and_a_better_one_can_be_taken_back(made: 
     assert (settled.exit_code, "compare" in settled.output) == (0, False), settled.output
     run = made.run()
     champion = registry.by_alias("shop", CHAMPION)
-    assert run.gates(run.evaluate(champion)) == list(decisions(warehouse)[-1].gates)
+    assert gate_results(run, evaluate_version(run, champion)) == list(decisions(warehouse)[-1].gates)
     assert paired.reason in (made.root / f"var/reports/shop/version_{champion.version}.html").read_text()
     second = registry.by_alias("shop", CHAMPION).version
     assert second > 1

@@ -10,9 +10,12 @@ import pytest
 from pyspark.sql import functions as F
 
 from solvent.errors import ConfigurationError
-from solvent.pipeline import Run
+from solvent.jobs.context import Context
 from solvent.registry import CHAMPION
-from solvent.replay import MONTHLY, NEVER, POLICY, STEPS, Reign, Step, joined, marks_of, reigns_of, replay, report
+from solvent.replay import Step, replay, write_replay
+from solvent.replay.page import marks_of
+from solvent.replay.steps import STEPS
+from solvent.replay.ways import MONTHLY, NEVER, POLICY, Reign, joined, reigns_of
 from solvent.scoring import predictions_table
 from solvent.settings import load_settings
 
@@ -49,9 +52,9 @@ def test_a_past_is_played_once_and_told_on_a_page(shop: Any, make_order_lines: A
     assert (second.champion, second.retrained, second.monthly_after) == (1, 2, 2)
     assert "7 days ago (every 7 days)" in second.reason
     assert second.champion_after == (2 if second.promoted else 1)
-    page = report(settings, [first, second], print)
+    page = write_replay(settings, [first, second], print)
     text = page.read_text()
-    run = Run(settings, DATES[-1], print)
+    run = Context(settings, DATES[-1], print)
     assert run.registry.by_alias("shop", CHAMPION).version == second.champion_after
 
     def counts() -> dict[str, int]:
@@ -61,7 +64,7 @@ def test_a_past_is_played_once_and_told_on_a_page(shop: Any, make_order_lines: A
     before = counts()
     assert (before[STEPS], before["retrainings"]) == (2, 2)
     assert replay(settings, "local", arrive, DATES, print) == [first, second]
-    assert report(settings, [first, second], print).read_text() == text
+    assert write_replay(settings, [first, second], print).read_text() == text
     assert counts() == before
     # All ways predict with the first model in the only week, so each row is scored once.
     scored = run.warehouse.read(predictions_table(settings.project, settings.groups))

@@ -18,6 +18,8 @@ from pyspark.sql import functions as F
 from solvent.cli import main
 from solvent.estimators.spark_ml import predict
 from solvent.features.table import featured, predicted_within
+from solvent.jobs.ingest import ingest_files
+from solvent.jobs.score import predictions_of, require_no_skew, score_interval
 from solvent.registry import CHAMPION
 from solvent.scoring import BATCHES, Interval, batches, score, skew_of
 from solvent.sources.pins import read_source
@@ -31,13 +33,13 @@ SINCE, UNTIL = datetime(2024, 6, 1, tzinfo=UTC), datetime(2024, 6, 3, tzinfo=UTC
 def served(released: Any) -> Any:
     """A Shop with a champion, and orders of two days long after it was made."""
     released.land_orders(SINCE.date(), UNTIL.date())
-    released.run().ingest()
+    ingest_files(released.run())
     return released
 
 
 def scored(shop: Any) -> Any:
     run = shop.run()
-    return run.score(run.registry.find("shop", CHAMPION), SINCE, UNTIL)
+    return score_interval(run, run.registry.find("shop", CHAMPION), SINCE, UNTIL)
 
 
 def predictions(shop: Any, table: str) -> DataFrame:
@@ -73,7 +75,7 @@ def test_features_are_what_they_were_and_a_change_is_named(served: Any, spark: S
     batch = scored(served)
     run = served.run()
     champion = run.registry.find("shop", CHAMPION)
-    assert run.skew(champion) == sum(one.rows for one in batches(run.warehouse, champion.digest)) >= 60
+    assert require_no_skew(run, champion) == sum(one.rows for one in batches(run.warehouse, champion.digest)) >= 60
     order = run.settings.groups[0]
     changed = order.compute
 
@@ -89,7 +91,7 @@ def test_features_are_what_they_were_and_a_change_is_named(served: Any, spark: S
 def test_late_rows_are_added_and_another_model_replaces_nothing(served: Any) -> None:
     first = scored(served)
     served.land("orders", "later.csv", ["id,customer,placed,amount,returned", "9,c1,2024-06-02 10:05:00,50.0,"])
-    served.run().ingest()
+    ingest_files(served.run())
     late = scored(served)
     assert (late.rows, late.scored_before) == (1, 60)
     run = served.run()
@@ -101,8 +103,8 @@ def test_late_rows_are_added_and_another_model_replaces_nothing(served: Any) -> 
         run.settings.groups,
         baseline,
         Interval(SINCE, UNTIL, run.pins),
-        run.code,
-        run.model,
+        run.code.digest,
+        run.models.load,
     )
     assert made
     assert (beside.rows, beside.scored_before) == (61, 0)
@@ -134,7 +136,7 @@ def october(served: Any) -> Callable[[int], tuple[datetime, datetime]]:
     days = {day: datetime(2024, 10, day, tzinfo=UTC) for day in (1, 5, 9, 13)}
     for since in days.values():
         served.land_orders(since.date(), (since + timedelta(days=2)).date())
-    served.run().ingest()
+    ingest_files(served.run())
     return lambda day: (days[day], days[day] + timedelta(days=2))
 
 
@@ -142,7 +144,7 @@ def once_and_counted(shop: Any, since: datetime, until: datetime, rows: int) -> 
     """Each row of an interval has one prediction of the champion, and the ledger counts them all."""
     run = shop.run()
     champion = run.registry.find("shop", CHAMPION)
-    found = run.predictions(champion, since, until)
+    found = predictions_of(run, champion, since, until)
     assert (found.count(), found.select("id").distinct().count()) == (rows, rows)
     within = [one for one in batches(run.warehouse, champion.digest) if since <= one.since < until]
     assert sum(one.rows for one in within) == rows
@@ -170,9 +172,9 @@ def test_what_a_killed_scoring_left_is_completed_by_the_next_that_overlaps(
     with monkeypatch.context() as patched:
         patched.setattr(owner, step, killed)
         with pytest.raises(KilledError):
-            run.score(champion, since, until)
+            score_interval(run, champion, since, until)
     middle = since + timedelta(days=1)
-    after = run.score(champion, middle, until + timedelta(days=1))
+    after = score_interval(run, champion, middle, until + timedelta(days=1))
     assert (after.rows, after.scored_before) == (0, 30)
     once_and_counted(served, since, until, 60)
 
@@ -189,12 +191,12 @@ def test_of_two_scorings_that_overlap_in_time_and_rows_each_row_is_scored_once(
     def overtaking(warehouse: Warehouse, table: str, *words: Any) -> None:
         if table.startswith("predictions_") and not overtaken:
             overtaken.append(None)
-            overtaken[0] = served.run().score(champion, since + timedelta(days=1), until + timedelta(days=1))
+            overtaken[0] = score_interval(served.run(), champion, since + timedelta(days=1), until + timedelta(days=1))
         append(warehouse, table, *words)
 
     with monkeypatch.context() as patched:
         patched.setattr(Warehouse, "append", overtaking)
-        slow = run.score(champion, since, until)
+        slow = score_interval(run, champion, since, until)
     assert overtaken
     once_and_counted(served, since, until, 60)
     assert (slow.rows, overtaken[0].scored_before) == (60, 30)
@@ -204,15 +206,16 @@ SCORES = """
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from solvent.pipeline import Run
+from solvent.jobs.context import Context, find_champion
+from solvent.jobs.score import score_interval
 from solvent.settings import load_settings
 
-run = Run(load_settings("shop", "local", Path(sys.argv[1])), datetime.now(UTC).date(), lambda _: None)
-champion, pins = run.champion(), run.pins
+run = Context(load_settings("shop", "local", Path(sys.argv[1])), datetime.now(UTC).date(), lambda _: None)
+champion, pins = find_champion(run), run.pins
 run.spark.range(1).count()
 print("ready", flush=True)
 for line in sys.stdin:
-    run.score(champion, *(datetime.fromisoformat(word) for word in line.split()))
+    score_interval(run, champion, *(datetime.fromisoformat(word) for word in line.split()))
     print("done", flush=True)
 """
 
@@ -221,7 +224,7 @@ for line in sys.stdin:
 def test_two_processes_that_score_overlapping_days_twenty_times_score_each_row_once(served: Any) -> None:
     first, rounds = datetime(2025, 1, 1, tzinfo=UTC), 20
     served.land_orders(first.date(), (first + timedelta(days=3 * rounds)).date())
-    served.run().ingest()
+    ingest_files(served.run())
     environ = {**served.environ, "PYTHONPATH": f"{served.environ['PYTHONPATH']}{os.pathsep}{served.root / 'lib'}"}
     processes = [
         subprocess.Popen(

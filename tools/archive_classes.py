@@ -13,8 +13,11 @@ from pathlib import Path
 
 from pyspark import SparkContext
 
-from solvent.options import listen
-from solvent.pipeline import Run
+from solvent.jobs.context import Context
+from solvent.jobs.evaluate import evaluate_version
+from solvent.jobs.ingest import ingest_files
+from solvent.jobs.options import listen
+from solvent.jobs.train import train_models
 from solvent.session import ARCHIVE, JAVA_OPTIONS
 from solvent.settings import Settings, load_settings
 from solvent.skeleton.skeleton import AS_OF, new_project
@@ -43,11 +46,11 @@ def main() -> None:
         archive, partial = JARS / ARCHIVE, root / ARCHIVE
         # A session that reads an archive writes none.
         archive.unlink(missing_ok=True)
-        run = Run(archiving(load_settings(NAME, "local", root), partial), AS_OF, lambda _: None)
-        run.ingest()
-        version, _ = run.train()
-        run.evaluate(version)
-        run.spark.stop()
+        context = Context(archiving(load_settings(NAME, "local", root), partial), AS_OF, lambda _: None)
+        ingest_files(context)
+        version, _ = train_models(context)
+        evaluate_version(context, version)
+        context.spark.stop()
         java = SparkContext._gateway.proc  # type: ignore[union-attr]  # noqa: SLF001 (nothing public tells the process)
         # Java ends when it is heard no more.
         java.stdin.close()

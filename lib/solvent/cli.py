@@ -2,43 +2,27 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import click
 
 from solvent.failure import ended_plainly
+from solvent.jobs import JOBS
 
-# The modules of solvent.commands, and the commands that each has. One is imported when it is needed: what trains takes a second or two
-# to import, which `solvent plan` does without.
-MODULES = {
-    "new": ("new",),
-    "check": ("check",),
-    "make": ("ingest", "build-features", "train", "evaluate", "release", "report", "pipeline"),
-    "prove": ("reproduce",),
-    "watch": ("score", "monitor", "investigations", "acknowledge", "resolve", "retrain"),
-    "decide": ("promote", "rollback", "history", "diff"),
-    "plan": ("plan",),
-    "deploy": ("deploy", "deploy-here", "observe", "install-hook"),
-}
-MODULE_OF = {name: module for module, names in MODULES.items() for name in names}
+BY_NAME = {job.name: job for job in JOBS}
 
 
 class Commands(click.Group):
     """Subcommands that are imported when they are asked for, and whose errors are said without a stack trace."""
 
     def list_commands(self, _: click.Context) -> list[str]:
-        """All names, in the order of a model's life."""
-        return list(MODULE_OF)
+        """All names, in the order of the list of jobs."""
+        return list(BY_NAME)
 
     def get_command(self, _: click.Context, name: str) -> click.Command | None:
         """The command of a name."""
-        if name not in MODULE_OF:
-            return None
-        module = import_module(f"solvent.commands.{MODULE_OF[name]}")
-        found: click.Command = getattr(module, f"{name.replace('-', '_')}_command")
-        return found
+        return BY_NAME[name].command if name in BY_NAME else None
 
     def main(self, *args: Any, **extra: Any) -> Any:
         """Runs with what the terminal gives; also what goes wrong before a subcommand is known ends with a line."""
@@ -66,7 +50,7 @@ def main(ctx: click.Context, root: Path | None, verbose: bool) -> None:
     """Machine learning without technical debt: ingest, features, training, evaluation, release, and proof."""
     # Imported here, as it takes a second in which an interrupt is no stack trace either.
     from solvent.config.environment import find_root, import_from
-    from solvent.options import listen
+    from solvent.jobs.options import listen
 
     ctx.obj = (root or find_root()).resolve()
     import_from(ctx.obj / "lib")

@@ -15,6 +15,8 @@ from typing import Any
 
 from pyspark.sql import SparkSession, is_remote
 
+from solvent.failure import noting
+
 log = logging.getLogger(__name__)
 
 ERASE = "\r\x1b[K"
@@ -124,6 +126,15 @@ class Progress:
             self.steps.remove(mine)
             with self.lock:
                 self.erase()
+
+    @contextmanager
+    def step(self, name: str, doing: str = "") -> Iterator[Callable[[str], None]]:
+        """Says what a step does, and how far it is, while it takes long; then what it did, and how long it took."""
+        started = time.monotonic()
+        told: list[str] = []
+        with self.during(name, doing), noting(name):
+            yield told.append
+        self(f"{name:<10} {'; '.join(told)}  ({time.monotonic() - started:.1f} s)")
 
     def tell(self, mine: object, step: str, doing: str, ended: threading.Event) -> None:
         """Shows one step until it ends."""

@@ -10,18 +10,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from operator import itemgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from solvent.config.base import counted
 from solvent.config.expressions import Column
 from solvent.config.monitoring import Retrain
 from solvent.evaluation import ALL
+from solvent.investigation import RESOLVED, investigations, resolve
 from solvent.monitoring.detector import VOLUME
 from solvent.monitoring.findings import append_once
 from solvent.monitoring.monitor import COVERAGE, DEVIATIONS
 from solvent.registry import ModelVersion
 from solvent.release import Decision, decisions
 from solvent.tables.warehouse import Warehouse
+
+if TYPE_CHECKING:
+    from solvent.registry import Registry
 
 RETRAININGS, ANNOUNCED = "retrainings", "retrainings_announced"
 COLUMNS = (
@@ -131,6 +135,31 @@ def announce(
     append_once(warehouse, ANNOUNCED, ANNOUNCED_COLUMNS, [(version.name, as_of, champion, version.version, list(why))])
 
 
+def reasons_to_retrain(
+    warehouse: Warehouse,
+    registry: Registry,
+    policy: Retrain,
+    champion: ModelVersion | None,
+    as_of: date,
+    because: str | None,
+) -> tuple[str, ...]:
+    """What a retraining would be for, in words; empty if for nothing.
+
+    Args:
+        warehouse: The project's tables.
+        registry: The project's models.
+        policy: That of model.yml.
+        champion: None if there is none.
+        as_of: The date it is looked at from.
+        because: Why, if somebody asks for it.
+    """
+    if champion is None:
+        return ("there is no champion yet",)
+    trained = date.fromisoformat(registry.manifest(champion)["as_of"])
+    found = triggers(policy, standing_of(warehouse, champion, trained, as_of))
+    return found if because is None else (because, *found)
+
+
 def unrecorded(warehouse: Warehouse, model: str) -> list[tuple[date, int | None, tuple[str, ...], Decision]]:
     """Retrainings that were decided on and not recorded: as-of, the champion before, why, and the decision."""
     recorded = {(row["as_of"], row["version"]) for row in warehouse.rows(RETRAININGS, model=model)}
@@ -148,6 +177,23 @@ def unrecorded(warehouse: Warehouse, model: str) -> list[tuple[date, int | None,
     return [
         (row["as_of"], row["champion_version"], tuple(row["triggers"]), one) for row, one in found if one is not None
     ]
+
+
+def conclude(
+    warehouse: Warehouse,
+    registry: Registry,
+    as_of: date,
+    champion: int | None,
+    why: Sequence[str],
+    decided: Decision,
+) -> Retraining:
+    """Does what follows from the decision of a retraining, unless it was done: ends investigations of a model that was replaced."""
+    if decided.passed and champion is not None:
+        before, after = (registry.find(decided.model, str(one)) for one in (champion, decided.to_version))
+        for one in investigations(warehouse, before):
+            if one.state != RESOLVED:
+                resolve(warehouse, one.id, f"{after} has replaced it", as_of)
+    return record(warehouse, as_of, champion, why, decided)
 
 
 def record(

@@ -32,6 +32,8 @@ import yaml
 from flights.staging import stage
 from solvent.config.environment import load_environment
 from solvent.identity import Manifest
+from solvent.jobs.ingest import ingest_files
+from solvent.jobs.train import train_models
 from solvent.registry import Registry
 from solvent.session import ARITHMETIC, DELTA, EXECUTOR_OPTIONS, JAVA_OPTIONS, jars_in, keeping_commits
 
@@ -225,8 +227,8 @@ def here(make_shop: Callable[[], Any]) -> Manifest:
     """What the suite's own session makes."""
     shop = make_shop()
     run = shop.run()
-    run.ingest()
-    version, _ = run.train()
+    ingest_files(run)
+    version, _ = train_models(run)
     found: Manifest = run.registry.manifest(version)
     return found
 

@@ -10,7 +10,11 @@ from pyspark.sql import SparkSession
 
 from flights.staging import stage
 from solvent.identity import code_digest
-from solvent.pipeline import Run
+from solvent.jobs.context import Context
+from solvent.jobs.evaluate import evaluate_version
+from solvent.jobs.ingest import ingest_files
+from solvent.jobs.report import write_report
+from solvent.jobs.train import train_models
 from solvent.settings import load_settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -20,10 +24,10 @@ ROOT = Path(__file__).resolve().parents[2]
 def test_a_delay_is_forecast_better_than_by_its_mean_and_told_on_a_page(spark: SparkSession, tmp_path: Path) -> None:
     settings = load_settings("departures", "local", ROOT).within(tmp_path)
     stage(settings.environment.landing, date(2013, 1, 1), date(2013, 3, 31), project="departures")
-    run = Run(settings, date(2013, 4, 2), print)
-    run.ingest()
-    version, baseline = run.train()
-    review = run.evaluate(version)
+    run = Context(settings, date(2013, 4, 2), print)
+    ingest_files(run)
+    version, baseline = train_models(run)
+    review = evaluate_version(run, version)
     found = {metric: review.compared.challenger.measurement(metric) for metric in ("rmse", "mae", "r2", "bias")}
     assert all(one.low is not None and one.high is not None for one in found.values())
     low = found["r2"].low
@@ -33,7 +37,7 @@ def test_a_delay_is_forecast_better_than_by_its_mean_and_told_on_a_page(spark: S
     assert {path.split(".")[0] for path in manifest.functions} == {"departures", "flights", "solvent"}
     assert manifest["code"] == code_digest("departures", "flights", "solvent")
     assert baseline.name == "departures_baseline"
-    page = run.report(review, "local").read_text()
+    page = write_report(run, review, "local").read_text()
     assert "Root mean squared error" in page
     assert "Calibration curve" in page
     # What is told of probabilities only.

@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from solvent.cli import main
 from solvent.deployment.ledger import DEPLOYMENTS, deployment_steps
 from solvent.investigation import investigations
+from solvent.jobs.ingest import ingest_files
 from solvent.registry import CHALLENGER, CHAMPION
 from solvent.release import decisions
 
@@ -165,7 +166,7 @@ def test_a_release_that_disappoints_is_taken_back_within_its_probation(
 ) -> None:
     header, days = "id,customer,placed,amount,returned", (AS_OF, date(2024, 3, 12))
     server.shop.land("orders", "turned.csv", [header, *map(turned, make_order_lines(*days))])
-    server.shop.run().ingest()
+    ingest_files(server.shop.run())
     watched = solvent(server.shop, "observe", "--as-of", "2024-03-06")
     assert watched.exit_code == 0, watched.output
     assert "on probation; 3 days with labels: log_loss worse" in watched.output

@@ -31,6 +31,8 @@ from solvent.exploration import (
     strength,
     training_profile,
 )
+from solvent.jobs.build_features import build_feature_table
+from solvent.jobs.trainings import trained_before, training_on
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +75,7 @@ def test_sources_are_told_at_their_pins_and_by_day(run: Any) -> None:
 
 
 def test_a_profile_is_of_training_rows_with_labels(run: Any) -> None:
-    rows = run.training("shop", run.project.model).train_rows
+    rows = training_on(run, "shop", run.project.model, build_feature_table(run)).train_rows
     profile = training_profile(run)
     sums = profile.counts.groupby("feature")[["rows", "labels"]].sum()
     expected = rows.agg(F.count("label"), F.sum("label")).collect()[0]
@@ -88,7 +90,7 @@ def test_a_profile_is_of_training_rows_with_labels(run: Any) -> None:
 
 
 def test_the_row_with_the_highest_score_is_told_step_by_step(run: Any, champion: Any, highest: Any) -> None:
-    holdout = run.trained_before(champion).in_holdout
+    holdout = trained_before(run, champion).in_holdout
     scored = predict(run.registry.load(champion), holdout, "binary", ["id"]).orderBy(F.desc("prediction"), "id").first()
     assert highest.key == {"id": scored["id"]}
     facts = known_facts(run, highest).set_index("fact")["value"]
@@ -131,7 +133,7 @@ def test_a_row_that_the_model_has_not_seen_and_a_wrong_key_are_refused(run: Any,
 def test_two_models_are_measured_as_evaluation_has_them(run: Any, champion: Any) -> None:
     baseline = find_version(run, "baseline")
     found = compare(run, baseline, champion)
-    training, measures = run.trained_before(champion), run.project.evaluation
+    training, measures = trained_before(run, champion), run.project.evaluation
     for evaluation, version in zip(found.evaluations, (baseline, champion), strict=True):
         subject = training.subject(version.version, version.digest, version.name)
         assert evaluation == find_evaluation(run.warehouse, subject, measures)

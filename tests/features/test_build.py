@@ -177,8 +177,9 @@ def ingested(make_shop: Any) -> Any:
     customers = run.spark.sql(
         "SELECT concat('c', id) AS customer, IF(id = 0, 'south', 'north') AS region FROM range(5)"
     )
-    run.pins = tuple(pinned(run, *source) for source in (("customers", customers), ("orders", orders)))
-    return run
+    return replace(
+        run, given_pins=tuple(pinned(run, *source) for source in (("customers", customers), ("orders", orders)))
+    )
 
 
 def pinned(run: Any, source: str, facts: DataFrame) -> Pin:
@@ -197,7 +198,7 @@ def unsliced(run: Any) -> Any:
 
 def made(run: Any, groups: Any = None, code: str = "", as_of: date = date(2024, 3, 1), force: bool = False) -> Any:
     project, groups = unsliced(run) if code else run.project, groups or run.settings.groups
-    return build_features(run.warehouse, project, groups, run.pins, as_of, code or run.code, run.facts, force)
+    return build_features(run.warehouse, project, groups, run.pins, as_of, code or run.code.digest, run.facts, force)
 
 
 THERE = "source orders has prediction times from 2024-01-10 00:00:00 to 2024-02-29 18:00:00: choose another --as-of"

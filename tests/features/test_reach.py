@@ -13,6 +13,8 @@ from pyspark.sql import functions as F
 
 from solvent.errors import FeatureError
 from solvent.features import Feature, FeatureGroup, feature_group, reach_proof, trailing_sums
+from solvent.jobs.build_features import build_feature_table
+from solvent.jobs.ingest import ingest_files
 
 DAY = timedelta(days=1)
 NOW = datetime(2024, 3, 1, tzinfo=UTC)
@@ -79,11 +81,11 @@ def test_what_reaches_too_far_is_named_and_what_keeps_to_it_is_not(data: tuple[D
 def test_a_build_with_a_group_that_looks_further_back_is_refused(make_shop: Callable[[], Any]) -> None:
     shop = make_shop()
     run = shop.run()
-    run.ingest()
+    ingest_files(run)
     order, returns = run.settings.groups
     run.settings = replace(run.settings, groups=(order, replace(returns, look_back=10 * DAY)))
     with pytest.raises(FeatureError) as caught:
-        _ = run.build
+        build_feature_table(run)
     said = str(caught.value)
     assert said.startswith(
         "shop.features.returns: returns_14d hangs on facts from longer before prediction time than look_back (10 days); for instance "

@@ -15,7 +15,6 @@ import pytest
 from click.testing import CliRunner
 from pyspark.sql import SparkSession
 
-from solvent import pipeline
 from solvent.cli import main
 from solvent.features import Feature
 from solvent.features.profile import Reference
@@ -23,6 +22,11 @@ from solvent.investigation import investigations, judged_from, notify
 from solvent.investigation.cells import cell_sums, loss_of, splits_of
 from solvent.investigation.investigation import INVESTIGATIONS, may_open
 from solvent.investigation.webhook import DELIVERIES, deliver
+from solvent.jobs import alarms
+from solvent.jobs.alarms import notify_webhook
+from solvent.jobs.ingest import ingest_files
+from solvent.jobs.monitor import monitor_version
+from solvent.jobs.score import score_interval
 from solvent.report import investigation_page
 
 HISTORY, SCORED, TURNS, ENDS = date(2024, 6, 10), date(2024, 7, 1), date(2024, 7, 13), date(2024, 8, 6)
@@ -44,8 +48,8 @@ def living(released: Any, make_order_lines: Any, turned: Any) -> Any:
     lines = [*make_order_lines(HISTORY, TURNS), *map(turned, make_order_lines(TURNS, ENDS))]
     released.land("orders", "july.csv", ["id,customer,placed,amount,returned", *lines])
     run = released.run()
-    run.ingest()
-    run.score(baseline(run), moment(SCORED), moment(ENDS))
+    ingest_files(run)
+    score_interval(run, baseline(run), moment(SCORED), moment(ENDS))
     return released
 
 
@@ -66,8 +70,8 @@ def opened(living: Any, dossiers: list[Any]) -> Any:
     told: list[str] = []
     run = living.run(ENDS, told.append)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pipeline, "investigation_page", kept)
-        run.monitor(baseline(run))
+        patch.setattr(alarms, "investigation_page", kept)
+        monitor_version(run, baseline(run))
     (found,) = investigations(run.warehouse, baseline(run))
     assert any(f"investigation {found.id}" in line and found.report in line for line in told)
     return found
@@ -92,7 +96,7 @@ def test_an_alarm_opens_one_investigation_that_says_what_since_when_and_where(li
     assert text.count('<tr class="example">') == 10
     assert "http" not in text.replace("http-equiv", "")
     run = living.run(ENDS)
-    again = run.monitor(baseline(run))
+    again = monitor_version(run, baseline(run))
     assert [one.id for one in investigations(run.warehouse, baseline(run))] == [opened.id]
     # One at a time, and one for each alarm.
     other = replace(opened, id="another alarm")
@@ -172,13 +176,12 @@ def test_a_message_is_tried_again_at_once_and_its_failure_is_told_without_the_se
 
 
 def test_what_was_not_delivered_is_delivered_at_the_next_run_and_once(living: Any, opened: Any, receiver: Any) -> None:
-    run = living.run(ENDS)
+    told: list[str] = []
+    run = living.run(ENDS, told.append)
     version, warehouse = baseline(run), run.warehouse
     down = receiver()
     down.close()
-    told: list[str] = []
-    run.say = told.append
-    run.notify(version, down.url)
+    notify_webhook(run, version, down.url)
     assert "not delivered, the next run tries again" in told[-1]
     up = receiver()
     assert [one.delivered for one in notify(warehouse, "shop", version, up.url)] == [True]
@@ -216,7 +219,7 @@ def test_it_is_acknowledged_and_resolved_by_command_and_monitoring_starts_anew(l
     assert found == replace(opened, state="resolved", reason="a sale", as_of=RESOLVED)
     assert judged_from(run.warehouse, version, ENDS) == RESOLVED
     assert judged_from(run.warehouse, version, RESOLVED - timedelta(days=1)) is None
-    monitored = run.monitor(version)
+    monitored = monitor_version(run, version)
     assert monitored.life[0] == RESOLVED
     assert not any(one.deviates for one in monitored.verdict.findings)
     # 27 days of holdout, and 31 of the life that came before.

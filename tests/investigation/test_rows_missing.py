@@ -9,6 +9,9 @@ import pytest
 
 from solvent.config.base import midnight
 from solvent.investigation import investigations
+from solvent.jobs.ingest import ingest_files
+from solvent.jobs.monitor import monitor_version
+from solvent.jobs.score import score_interval
 
 RELEASED, BREAKS, ENDS = date(2024, 3, 1), date(2024, 3, 11), date(2024, 3, 28)
 HEADER = "id,customer,placed,amount,returned"
@@ -32,15 +35,15 @@ def broken(newly_released: Any, tmp_path_factory: pytest.TempPathFactory, make_o
     ):
         shop.land("orders", f"{name}.csv", [HEADER, *some])
         run = shop.run()
-        run.ingest()
-        run.score(run.registry.find("shop", "1"), midnight(since), midnight(until))
+        ingest_files(run)
+        score_interval(run, run.registry.find("shop", "1"), midnight(since), midnight(until))
     return shop
 
 
 def test_rows_that_do_not_come_any_more_raise_an_alarm_that_says_why(broken: Any) -> None:
     run = broken.run(ENDS)
     version = run.registry.find("shop", "1")
-    found = run.monitor(version)
+    found = monitor_version(run, version)
     deviating = [one for one in found.verdict.findings if one.deviates]
     assert [(one.stream.metric, one.direction) for one in deviating] == [("log_rows", "lower")]
     (opened,) = investigations(run.warehouse, version)

@@ -12,6 +12,9 @@ from pyspark.sql import functions as F
 from pyspark.testing import assertDataFrameEqual
 from sklearn import metrics as sk
 
+from solvent.jobs.ingest import ingest_files
+from solvent.jobs.monitor import monitor_version
+from solvent.jobs.score import score_interval
 from solvent.monitoring import Monitored
 from solvent.monitoring.drift import DRIFT
 from solvent.monitoring.health import HEALTH, MODEL_HEALTH
@@ -43,8 +46,8 @@ def living(released: Any, make_order_lines: Any, turned: Any) -> Any:
     lines = [*make_order_lines(RELEASED, TURNS), *map(turned, make_order_lines(TURNS, ENDS))]
     released.land("orders", "life.csv", [HEADER, *lines])
     run = released.run()
-    run.ingest()
-    run.score(run.registry.find("shop", "1"), moment(RELEASED), moment(ENDS))
+    ingest_files(run)
+    score_interval(run, run.registry.find("shop", "1"), moment(RELEASED), moment(ENDS))
     return released
 
 
@@ -54,7 +57,7 @@ def moment(day: date) -> datetime:
 
 def monitored(shop: Any, as_of: date) -> Monitored:
     run = shop.run(as_of)
-    return run.monitor(run.registry.find("shop", "1"))
+    return monitor_version(run, run.registry.find("shop", "1"))
 
 
 def counts(shop: Any) -> list[int]:
@@ -115,9 +118,9 @@ def test_a_late_row_measures_its_day_again_beside_what_was_measured_before(livin
     day = ENDS - timedelta(days=5)
     living.land("orders", "late.csv", [HEADER, f"7,c1,{day} 10:05:00,50.0,1"])
     run = living.run(ENDS)
-    run.ingest()
+    ingest_files(run)
     version = run.registry.find("shop", "1")
-    run.score(version, moment(day), moment(day + timedelta(days=1)))
+    score_interval(run, version, moment(day), moment(day + timedelta(days=1)))
     found = monitored(living, ENDS + timedelta(days=1))
     assert day in found.windows
     rows = run.warehouse.read(PERFORMANCE).where(
@@ -134,8 +137,8 @@ def weekly(newly_released: Any, tmp_path_factory: pytest.TempPathFactory, make_o
     shop.configure("monitoring: {", "monitoring: {window: week, ")
     shop.land("orders", "life.csv", [HEADER, *make_order_lines(RELEASED, ENDS)])
     run = shop.run()
-    run.ingest()
-    run.score(run.registry.find("shop", "1"), moment(RELEASED), moment(ENDS))
+    ingest_files(run)
+    score_interval(run, run.registry.find("shop", "1"), moment(RELEASED), moment(ENDS))
     return shop
 
 

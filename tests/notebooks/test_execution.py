@@ -16,6 +16,9 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 
 from solvent.investigation import investigations
+from solvent.jobs.ingest import ingest_files
+from solvent.jobs.monitor import monitor_version
+from solvent.jobs.score import score_interval
 from solvent.registry import CHAMPION
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent.parent / "notebooks"
@@ -119,10 +122,10 @@ def test_an_alarm_is_investigated_and_a_row_of_it_explained(
     lines = [*make_order_lines(HISTORY, TURNS), *map(turned, make_order_lines(TURNS, ENDS))]
     shop.land("orders", "july.csv", ["id,customer,placed,amount,returned", *lines])
     run = shop.run(ENDS)
-    run.ingest()
+    ingest_files(run)
     version = run.registry.find("shop", CHAMPION)
-    run.score(version, *(datetime(day.year, day.month, day.day, tzinfo=UTC) for day in (SCORED, ENDS)))
-    run.monitor(version)
+    score_interval(run, version, *(datetime(day.year, day.month, day.day, tzinfo=UTC) for day in (SCORED, ENDS)))
+    monitor_version(run, version)
     (one,) = investigations(run.warehouse, version)
     for execute in opened(shop):
         notebook = execute("investigate_an_alarm")

@@ -24,7 +24,9 @@ from pyspark.sql import SparkSession
 from solvent.config.environment import MLflow, Tables
 from solvent.errors import RefusedError, RegistryError
 from solvent.identity import FORMAT, Manifest
-from solvent.pipeline import Run
+from solvent.jobs.context import Context
+from solvent.jobs.ingest import ingest_files
+from solvent.jobs.train import train_models
 from solvent.registry import CHALLENGER, CHAMPION, PREVIOUS, ModelVersion, Registry
 from solvent.release import decisions, promote, release, rollback
 from solvent.settings import load_settings
@@ -300,8 +302,8 @@ def test_a_server_stopped_within_a_training_leaves_all_as_it_was_and_the_next_co
     (shop.root / "conf/environments/cluster.yml").write_text(yaml.safe_dump(cluster))
     shop.commit()
 
-    def run() -> Run:
-        return Run(load_settings("shop", "cluster", shop.root), shop.as_of, print)
+    def run() -> Context:
+        return Context(load_settings("shop", "cluster", shop.root), shop.as_of, print)
 
     register = Registry.register
 
@@ -310,19 +312,19 @@ def test_a_server_stopped_within_a_training_leaves_all_as_it_was_and_the_next_co
         return register(*words)
 
     first = run()
-    first.ingest()
+    ingest_files(first)
     versions = first.registry.versions("shop")
     champion = first.registry.by_alias("shop", CHAMPION)
     with pytest.MonkeyPatch.context() as patched:
         # The model is fitted and stored, and not registered.
         patched.setattr(Registry, "register", stopped)
         with pytest.raises(RegistryError, match=f"^MLflow at {server.address}: does not answer"):
-            first.train()
+            train_models(first)
     server.start()
     second = run()
     assert second.registry.versions("shop") == versions
     assert second.registry.by_alias("shop", CHAMPION) == champion
-    version, _ = second.train()
+    version, _ = train_models(second)
     assert [one for one in second.registry.versions("shop") if one not in versions] == [version]
     assert second.registry.by_alias("shop", CHALLENGER) == version
     runs = second.registry.client.search_runs([second.registry.experiment])

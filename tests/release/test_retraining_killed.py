@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from solvent.jobs.ingest import ingest_files
+from solvent.jobs.retrain import retrain_champion
 from solvent.release import decisions
 from solvent.retraining import COLUMNS, RETRAININGS
 from solvent.tables.folder import alone
@@ -29,7 +31,7 @@ def test_the_next_retraining_records_one_that_was_decided_on(
     path.write_text(path.read_text() + "retrain: {every: 5 days}\n")
     shop.commit()
     run = shop.run(NEXT)
-    run.ingest()
+    ingest_files(run)
     run.warehouse.create(RETRAININGS, COLUMNS)
     before = len(decisions(run.warehouse))
     command = [sys.executable, "-m", "solvent.cli", "--root", str(shop.root), "retrain", "--project", "shop"]
@@ -47,7 +49,7 @@ def test_the_next_retraining_records_one_that_was_decided_on(
     assert run.warehouse.rows(RETRAININGS) == []
     decided = decisions(run.warehouse)[-1]
     # It is as if it had not been killed: the policy asks for the next one in five days.
-    assert run.retrain("local") is None
+    assert retrain_champion(run, "local") is None
     rows = run.warehouse.rows(RETRAININGS)
     assert [(row["as_of"], row["champion_version"], row["version"]) for row in rows] == [
         (KILLED, 1, decided.to_version)

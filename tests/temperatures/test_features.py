@@ -13,9 +13,15 @@ from solvent.config.project import Project, load_project
 from solvent.evaluation import day_sums, lead
 from solvent.features import build, load_groups, reach_proof, truncation_proof
 from solvent.features.table import labelled_rows, read_build
-from solvent.pipeline import Run
+from solvent.jobs.build_features import build_feature_table
+from solvent.jobs.context import Context
+from solvent.jobs.evaluate import evaluate_version
+from solvent.jobs.ingest import ingest_files
+from solvent.jobs.train import train_models
+from solvent.jobs.trainings import trained_before, training_on
 from solvent.settings import load_settings
 from solvent.sources.pins import with_times
+from solvent.training import predict_holdout
 from temperatures.features import season
 from temperatures.staging import NORMALS, OBSERVATIONS, package_data, stage
 
@@ -110,17 +116,19 @@ def test_the_forecast_is_better_than_yesterday_and_than_what_is_usual(
 ) -> None:
     settings = load_settings("temperatures", "local", ROOT).within(tmp_path)
     stage(settings.environment.landing, date(2014, 12, 31))
-    run = Run(settings, date(2015, 1, 2), print)
-    run.ingest()
-    version, _ = run.train()
-    review = run.evaluate(version)
+    run = Context(settings, date(2015, 1, 2), print)
+    ingest_files(run)
+    version, _ = train_models(run)
+    review = evaluate_version(run, version)
     (model, against) = (found.measurement("rmse") for found in (review.compared.challenger, review.compared.baseline))
     assert model.value is not None
     assert against.value is not None
     assert model.value < against.value
-    training = run.training("temperatures", project.model)
-    rows = read_build(run.warehouse, run.build).where(F.col("prediction_time") >= F.lit(training.windows.holdout_start))
-    forecast = day_sums(run.holdout_of(version), kind="regression")
+    training = training_on(run, "temperatures", project.model, build_feature_table(run))
+    rows = read_build(run.warehouse, build_feature_table(run)).where(
+        F.col("prediction_time") >= F.lit(training.windows.holdout_start)
+    )
+    forecast = day_sums(predict_holdout(trained_before(run, version), run.models.load(version)), kind="regression")
     for guess in ("max_yesterday", "normal_max"):
         guessed = day_sums(rows.withColumn("prediction", F.col(guess)), kind="regression")
         found = lead("rmse", forecast, guessed, confidence=0.95)

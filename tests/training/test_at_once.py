@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from solvent.jobs.build_features import build_feature_table
+from solvent.jobs.ingest import ingest_files
+from solvent.jobs.trainings import training_on
 from solvent.training import MANIFESTS
 from solvent.training.train import fitted_and_scored, registered
 
@@ -15,7 +18,7 @@ from solvent.training.train import fitted_and_scored, registered
 def test_who_comes_second_takes_the_version_of_who_came_first(released: Any) -> None:
     """Both have found none before they began, and have made the same model."""
     run, name = released.run(), "shop_at_once"
-    fitted = fitted_and_scored(run.training(name, run.project.baseline))
+    fitted = fitted_and_scored(training_on(run, name, run.project.baseline, build_feature_table(run)))
     first, made = registered(run.warehouse, run.registry, fitted)
     assert made
     assert registered(run.warehouse, run.registry, fitted) == (first, None)
@@ -30,7 +33,7 @@ def test_who_comes_second_takes_the_version_of_who_came_first(released: Any) -> 
 
 @pytest.mark.long
 def test_of_two_processes_that_train_at_once_one_version_remains(shop: Any) -> None:
-    shop.run().ingest()
+    ingest_files(shop.run())
     command = [sys.executable, "-m", "solvent.cli", "--root", str(shop.root), "train", "--project", "shop"]
     command += ["--as-of", str(shop.as_of)]
     processes = [subprocess.Popen(command, cwd=shop.root, env=shop.environ) for _ in range(2)]

@@ -29,6 +29,12 @@ from solvent.errors import TrainingError
 from solvent.estimators.spark_ml import Inputs
 from solvent.identity import Manifest
 from solvent.importance import importances
+from solvent.jobs.build_features import build_feature_table
+from solvent.jobs.evaluate import evaluate_version
+from solvent.jobs.ingest import ingest_files
+from solvent.jobs.report import version_page
+from solvent.jobs.train import train_models
+from solvent.jobs.trainings import trained_before, training_on
 from solvent.report import model_page
 from solvent.reproduction import search_finding
 from solvent.training import SearchResult, learned_by, search
@@ -227,8 +233,8 @@ def trained(make_shop: Any) -> Any:
         f"LogisticRegression\n  params: {{maxIter: 3}}\n  {SEARCH}",
     )
     run = shop.run()
-    run.ingest()
-    run.train()
+    ingest_files(run)
+    train_models(run)
     return shop
 
 
@@ -261,9 +267,9 @@ def test_the_manifest_holds_the_search_and_the_parameters_fitted(trained: Any) -
 def test_a_linear_model_tells_what_it_makes_of_features_by_what_they_add(trained: Any) -> None:
     run = trained.run()
     version = run.registry.find("shop", "1")
-    rows, names = run.trained_before(version).holdout_rows, ("order_amount", "hour", "returns_14d", "region")
-    found = importances(run.model(version), rows, names)
-    model = run.model(version)
+    rows, names = trained_before(run, version).holdout_rows, ("order_amount", "hour", "returns_14d", "region")
+    found = importances(run.models.load(version), rows, names)
+    model = run.models.load(version)
     vectors = PipelineModel(model.stages[:-1]).transform(rows).select("features").toPandas()["features"]
     places, weights = np.stack([one.toArray() for one in vectors]), model.stages[-1].coefficients.toArray()
     # Three numbers, and a place for each region but the last.
@@ -299,14 +305,14 @@ def test_a_searched_model_is_made_again_with_its_search(trained: Any) -> None:
 def test_a_second_training_is_skipped_and_another_search_is_another_training(trained: Any) -> None:
     said: list[str] = []
     run = trained.run(say=said.append)
-    run.train()
+    train_models(run)
     assert "shop version 1 there already" in said[-1]
     assert ", chosen regParam 0.1 of 2 candidates;" in said[-1]
-    estimator = run.project.model
-    training = run.training("shop", estimator)
+    estimator, build = run.project.model, build_feature_table(run)
+    training = training_on(run, "shop", estimator, build)
     assert training.key == manifests(trained)[0]["training"]["key"]
     for declared in (estimator.search.model_copy(update={"folds": 3}), None):
-        other = run.training("shop", estimator.model_copy(update={"search": declared}))
+        other = training_on(run, "shop", estimator.model_copy(update={"search": declared}), build)
         assert other.key != training.key
     # Without a search, nothing of it is in the key.
     assert other.key == digest_of(
@@ -325,7 +331,7 @@ def test_a_second_training_is_skipped_and_another_search_is_another_training(tra
 
 def test_the_page_shows_candidates_by_mean_and_marks_the_one_chosen(trained: Any) -> None:
     run = trained.run()
-    page = run.page(run.evaluate(run.registry.find("shop", "1")), "local")
+    page = version_page(run, evaluate_version(run, run.registry.find("shop", "1")), "local")
     text = model_page(page)
     assert "<h2>Parameter search</h2>" in text
     rows = re.findall(r'<tr class="candidate"><th scope="row">(.*?)</th>', text)

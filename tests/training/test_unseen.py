@@ -16,6 +16,8 @@ from solvent.evaluation.paired import FEWEST_DAYS
 from solvent.evaluation.table import EVALUATIONS
 from solvent.exploration import compare
 from solvent.identity import Manifest
+from solvent.jobs.monitor import monitor_version
+from solvent.jobs.score import score_interval
 from solvent.registry import ModelVersion
 from solvent.release import promote
 from solvent.training import Training, unseen
@@ -137,6 +139,6 @@ def test_monitoring_judges_no_rows_that_the_model_learned_from(newly_released: A
     run = shop.run()
     version = run.registry.find("shop", "1")
     learned = run.registry.manifest(version).windows
-    run.score(version, learned.holdout_start - 3 * DAY, learned.holdout_start + 3 * DAY)
-    found = run.monitor(version)
+    score_interval(run, version, learned.holdout_start - 3 * DAY, learned.holdout_start + 3 * DAY)
+    found = monitor_version(run, version)
     assert list(found.windows) == [learned.holdout_start.date() + n * DAY for n in range(3)]

@@ -158,3 +158,14 @@ def append_canary(
     warehouse.create(CANARIES, CANARY_COLUMNS)
     rows = [(*whose(challenger), champion.version, *interval, *astuple(one)) for one in changed]
     append_once(warehouse, CANARIES, CANARY_COLUMNS, rows)
+
+
+def changes_text(found: Sequence[Changed], since: datetime) -> str:
+    """What would change, in a line."""
+    if not found:
+        return f"no rows since {since:%Y-%m-%d}"
+    whole = found[0]
+    return (
+        f"{counted(whole.n, 'row')} since {since:%Y-%m-%d}: predictions change by {whole.mean_absolute_change:.4f} in the mean "
+        f"(98 % of them by {whole.low:+.4f} to {whole.high:+.4f}), and {whole.flipped:.1%} of decisions"
+    )

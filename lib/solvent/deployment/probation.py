@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solvent.config.deploy import Probation
+from solvent.config.project import Project
 from solvent.evaluation import ALL, DaySums, badness, daily
 
 Floats = NDArray[np.float64]
@@ -49,6 +50,12 @@ class Watch:
     e_values: tuple[float, ...]
     worse: Mapping[str, float]
     decided: date | None
+
+
+def compared_metrics(project: Project) -> tuple[str, ...]:
+    """The metrics that a probation compares."""
+    named = project.deploy.probation.metrics
+    return tuple(named) or (("log_loss",) if project.model.kind == "binary" else ("rmse",))
 
 
 def judge_probation(

@@ -19,8 +19,9 @@ from solvent.investigation.cells import FEATURE, cell_in_words
 from solvent.investigation.examples import around
 from solvent.investigation.investigate import Look, look, series_of
 from solvent.investigation.wording import place
+from solvent.jobs.context import Context
+from solvent.jobs.trainings import predicted_holdout
 from solvent.monitoring.streams import Stream
-from solvent.pipeline import Run
 from solvent.registry import ModelVersion
 from solvent.scoring import batches
 
@@ -68,13 +69,13 @@ class Alarm:
     inputs: pd.DataFrame
 
 
-def find_investigation(run: Run, name: str | None = None) -> Investigation:
+def find_investigation(context: Context, name: str | None = None) -> Investigation:
     """An investigation by its id; the one of the latest alarm if None.
 
     Raises:
         ConfigurationError: If there is none.
     """
-    known = investigations(run.warehouse)
+    known = investigations(context.warehouse)
     found = [one for one in known if name is None or one.id == name]
     if not found:
         there = ", ".join(one.id for one in known) or "none; `solvent monitor` opens one at an alarm"
@@ -82,44 +83,44 @@ def find_investigation(run: Run, name: str | None = None) -> Investigation:
     return found[-1]
 
 
-def look_into(run: Run, one: Investigation) -> Alarm:
+def look_into(context: Context, one: Investigation) -> Alarm:
     """Reads what deviates, and builds the rows around the change again, as the model was given them."""
-    version = run.registry.find(one.model, str(one.model_version))
+    version = context.registry.find(one.model, str(one.model_version))
     findings = sorted(one.findings, key=lambda found: (found["slice"] != ALL, found["alarm"] or "", found["p_value"]))
     # The windows that were judged when it was opened end where labels were still to come.
-    settings = run.project.monitoring
-    end = settings.window_of(midnight(one.as_of) - run.project.windows.maturity)
-    life = settings.windows(settings.window_of(midnight(first_judged(run, version, one))), end)
-    streams = [deviating(run, version, found, life, one.as_of) for found in findings[:STREAMS]]
+    settings = context.project.monitoring
+    end = settings.window_of(midnight(one.as_of) - context.project.windows.maturity)
+    life = settings.windows(settings.window_of(midnight(first_judged(context, version, one))), end)
+    streams = [deviating(context, version, found, life, one.as_of) for found in findings[:STREAMS]]
     looked = look(
-        run.warehouse, run.project, run.settings.groups, version, run.registry.manifest(version), streams[0].stream,
-        around(one.change, one.alarm + settings.length, end), lambda: run.holdout_of(version, featured=True), run.pins, one.as_of,
+        context.warehouse, context.project, context.settings.groups, version, context.registry.manifest(version), streams[0].stream,
+        around(one.change, one.alarm + settings.length, end), lambda: predicted_holdout(context, version), context.pins, one.as_of,
     )  # fmt: skip
-    return Alarm(one, version, streams, looked, moved_inputs(run, version, looked, one.change, end))
+    return Alarm(one, version, streams, looked, moved_inputs(context, version, looked, one.change, end))
 
 
-def first_judged(run: Run, version: ModelVersion, one: Investigation) -> date:
+def first_judged(context: Context, version: ModelVersion, one: Investigation) -> date:
     """The first day that was judged when an alarm was raised: the start of the model's life, or the resolution before."""
-    ends = [other.as_of for other in investigations(run.warehouse, version) if other.state == RESOLVED]
-    began = min(batch.since for batch in batches(run.warehouse, version.digest)).date()
+    ends = [other.as_of for other in investigations(context.warehouse, version) if other.state == RESOLVED]
+    began = min(batch.since for batch in batches(context.warehouse, version.digest)).date()
     return max([began, *(end for end in ends if end <= one.alarm)])
 
 
 def deviating(
-    run: Run, version: ModelVersion, found: Mapping[str, Any], life: Sequence[date], as_of: date
+    context: Context, version: ModelVersion, found: Mapping[str, Any], life: Sequence[date], as_of: date
 ) -> DeviatingStream:
     """A finding with its values by window."""
     stream = Stream(found["metric"], found["slice"], found["slice_value"])
-    days = series_of(run.warehouse, version, stream, life, as_of)
+    days = series_of(context.warehouse, version, stream, life, as_of)
     return DeviatingStream(
         stream, days, found["expected"], found["expected_low"], found["expected_high"], found["p_value"]
     )
 
 
-def moved_inputs(run: Run, version: ModelVersion, looked: Look, change: date, end: date) -> pd.DataFrame:
+def moved_inputs(context: Context, version: ModelVersion, looked: Look, change: date, end: date) -> pd.DataFrame:
     """The distribution of inputs over training rows, and over the rows scored since the change."""
     names = leading(looked.analysis)[:INPUTS]
-    counts = profile_of(run.warehouse, version.digest, change, end)
+    counts = profile_of(context.warehouse, version.digest, change, end)
     rows = []
     for name in names:
         reference = looked.references[name]

@@ -15,10 +15,11 @@ from solvent.deployment.wording import KINDS
 from solvent.evaluation import Evaluation, Lead, evaluate_by_day, lead
 from solvent.evaluation.memberships import quoted
 from solvent.evaluation.metrics import DESCRIPTIVE, UNPAIRED
-from solvent.pipeline import Run
+from solvent.jobs.context import Context
+from solvent.jobs.trainings import trained_before
 from solvent.registry import ModelVersion
 from solvent.session import kept
-from solvent.training import in_words, require_inputs
+from solvent.training import in_words, predict_holdout, require_inputs, unseen
 
 BINS = 40
 EXAMPLES = 10
@@ -55,17 +56,19 @@ class Comparison:
     examples: pd.DataFrame
 
 
-def compare(run: Run, before: ModelVersion, after: ModelVersion) -> Comparison:
+def compare(context: Context, before: ModelVersion, after: ModelVersion) -> Comparison:
     """Lets two models score the holdout of the second, as far as the first has not learned from it, and compares them; nothing is written.
 
     Raises:
         EvaluationError: If too little of the holdout is left, or the first needs a feature that the second's features do not have.
     """
-    training = run.shared_holdout(after, before)
-    require_inputs(before, run.registry.manifest(before), training.rows.columns)
-    key, measures, kind = run.project.predicted.key, run.project.evaluation, training.estimator.kind
-    theirs = run.scored_on(training, before).select(*map(quoted, key), F.col("prediction").alias("_before"))
-    both = run.scored_on(training, after).join(theirs, list(key))
+    training = unseen(trained_before(context, after), before, context.registry.manifest(before))
+    require_inputs(before, context.registry.manifest(before), training.rows.columns)
+    key, measures, kind = context.project.predicted.key, context.project.evaluation, training.estimator.kind
+    theirs = predict_holdout(training, context.models.load(before)).select(
+        *map(quoted, key), F.col("prediction").alias("_before")
+    )
+    both = predict_holdout(training, context.models.load(after)).join(theirs, list(key))
     ours, rival = both.drop("_before"), both.drop("prediction").withColumnRenamed("_before", "prediction")
     with kept(both):
         (rivals, before_by_day), (own, after_by_day) = (
@@ -81,7 +84,7 @@ def compare(run: Run, before: ModelVersion, after: ModelVersion) -> Comparison:
             metrics=measures.metrics,
             evaluations=(rivals, own),
             leads={name: lead(name, after_by_day, before_by_day, confidence=measures.confidence) for name in paired},
-            changed=compare_scores(ours, rival, run.project),
+            changed=compare_scores(ours, rival, context.project),
             limits=limits,
             cells=cells_of(both, limits),
             examples=examples_of(both, key),
@@ -135,13 +138,13 @@ def changes_table(comparison: Comparison) -> pd.DataFrame:
     )
 
 
-def differences_table(run: Run, before: ModelVersion, after: ModelVersion) -> pd.DataFrame:
+def differences_table(context: Context, before: ModelVersion, after: ModelVersion) -> pd.DataFrame:
     """What two models were made from, where it differs, as `solvent diff` says it: kind, name, before, after."""
-    found = between(run.registry.manifest(before), run.registry.manifest(after))
+    found = between(context.registry.manifest(before), context.registry.manifest(after))
     rows = [(KINDS[one.kind], one.name, one.before, one.after) for one in found]
     if before.name != after.name:
         # A manifest holds the whole configuration, so that two models of one training differ by what they were told to be only.
-        was, now = (run.registry.manifest(one)["estimator"] for one in (before, after))
+        was, now = (context.registry.manifest(one)["estimator"] for one in (before, after))
         rows += [
             ("Estimator", name, str(was.get(name)), str(now.get(name)))
             for name in was

@@ -20,31 +20,33 @@ from solvent.evaluation import MISSING
 from solvent.features import Feature
 from solvent.features.profile import Reference, by_feature, cell_of, drawn_cells
 from solvent.features.table import declared
-from solvent.pipeline import Run
+from solvent.jobs.build_features import build_feature_table
+from solvent.jobs.context import Context
+from solvent.jobs.trainings import training_on
 from solvent.session import kept
 from solvent.sources.pins import read_source
 
 
-def pinned_sources(run: Run) -> pd.DataFrame:
+def pinned_sources(context: Context) -> pd.DataFrame:
     """The sources as this run reads them: source, key, version, committed (when), rows, content (digest, its beginning)."""
     return pd.DataFrame(
         {
             "source": pin.source,
-            "key": ", ".join(run.project.sources[pin.source].key),
+            "key": ", ".join(context.project.sources[pin.source].key),
             "version": pin.version,
             "committed": pin.timestamp,
             "rows": pin.rows,
             "content": pin.digest[:12],
         }
-        for pin in run.pins
+        for pin in context.pins
     )
 
 
-def rows_by_day(run: Run) -> pd.DataFrame:
+def rows_by_day(context: Context) -> pd.DataFrame:
     """The facts of each source by day of event time (UTC), of those that have one: source, day, rows; in one pass."""
-    timed = [pin for pin in run.pins if run.project.sources[pin.source].event_time != ALWAYS_KNOWN]
+    timed = [pin for pin in context.pins if context.project.sources[pin.source].event_time != ALWAYS_KNOWN]
     days = [
-        read_source(run.warehouse, run.project.sources[pin.source], pin).select(
+        read_source(context.warehouse, context.project.sources[pin.source], pin).select(
             F.lit(pin.source).alias("source"), F.to_date("event_time").alias("day")
         )
         for pin in timed
@@ -54,7 +56,7 @@ def rows_by_day(run: Run) -> pd.DataFrame:
     return found.astype({"day": "datetime64[ns]"})
 
 
-def features_declared(run: Run) -> pd.DataFrame:
+def features_declared(context: Context) -> pd.DataFrame:
     """The features and what they mean, as their groups declare them: feature, type, meaning, range, made_from, group."""
     return pd.DataFrame(
         {
@@ -65,7 +67,7 @@ def features_declared(run: Run) -> pd.DataFrame:
             "made_from": " and ".join(group.sources) or "the row itself",
             "group": short(group.name),
         }
-        for group in run.settings.groups
+        for group in context.settings.groups
         for one in group.features
     )
 
@@ -106,12 +108,12 @@ class Profile:
         return float(first["labels"].sum() / first["rows"].sum())
 
 
-def training_profile(run: Run) -> Profile:
+def training_profile(context: Context) -> Profile:
     """The profile of the rows that a model trained as of this run's date learns from; features are built if they are not there."""
     return profile_of(
-        run.training(run.project.project, run.project.model).train_rows,
-        declared(run.settings.groups),
-        run.project.prediction.label.name,
+        training_on(context, context.project.project, context.project.model, build_feature_table(context)).train_rows,
+        declared(context.settings.groups),
+        context.project.prediction.label.name,
     )
 
 

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from solvent.config.environment import find_root, import_from
 from solvent.errors import ConfigurationError
-from solvent.options import listen
-from solvent.pipeline import BASELINE, Run
+from solvent.jobs.context import Context, find_model
+from solvent.jobs.options import listen
 from solvent.registry import CHAMPION, ModelVersion
 from solvent.settings import load_settings
+from solvent.training import BASELINE, find_baseline
 
 
 def open_project(
@@ -20,7 +21,7 @@ def open_project(
     as_of: str | None = None,
     folder: str | None = None,
     say: Callable[[str], None] = print,
-) -> Run:
+) -> Context:
     """A project with its tables and models; nothing is read before it is asked for.
 
     Args:
@@ -39,7 +40,7 @@ def open_project(
     settings = load_settings(project, environment, root)
     if folder is not None:
         settings = settings.within(root / Path(folder))
-    return Run(settings, day_of(as_of), say)
+    return Context(settings, day_of(as_of), say)
 
 
 def day_of(as_of: str | None) -> date:
@@ -56,12 +57,12 @@ def day_of(as_of: str | None) -> date:
         raise ConfigurationError(f"as_of: '{as_of}' is not a date; write it as 2013-08-02") from None
 
 
-def find_version(run: Run, which: str) -> ModelVersion:
+def find_version(context: Context, which: str) -> ModelVersion:
     """A version by its number or alias; "baseline" is that of the champion's features.
 
     Raises:
         RegistryError: If there is none.
     """
     if which == BASELINE:
-        return run.baseline_of(run.find(CHAMPION))
-    return run.find(which)
+        return find_baseline(context.registry, find_model(context, CHAMPION))
+    return find_model(context, which)

@@ -25,8 +25,9 @@ from solvent.explanation import BACKGROUND, Explanation, explain, sampled, seed_
 from solvent.exploration.data import short
 from solvent.features.table import declared
 from solvent.investigation.examples import served
+from solvent.jobs.context import Context
+from solvent.jobs.trainings import trained_before
 from solvent.monitoring.monitor import labels_of
-from solvent.pipeline import Run
 from solvent.registry import ModelVersion
 from solvent.scoring import batches, predictions_table
 from solvent.sources.pins import Pin, read_source
@@ -56,11 +57,11 @@ class ScoredRow:
     pins: tuple[Pin, ...]
 
 
-def find_row(run: Run, version: ModelVersion, key: Mapping[str, Any] | None = None) -> ScoredRow:
+def find_row(context: Context, version: ModelVersion, key: Mapping[str, Any] | None = None) -> ScoredRow:
     """A row of a model's holdout, or one that it scored since.
 
     Args:
-        run: The project.
+        context: The project.
         version: The model.
         key: Column -> value; the row of the holdout with the highest score if None.
 
@@ -68,17 +69,17 @@ def find_row(run: Run, version: ModelVersion, key: Mapping[str, Any] | None = No
         ConfigurationError: If the key is not that of the predicted source.
         RefusedError: If the model has not seen such a row.
     """
-    training = run.trained_before(version)
-    names, model = run.project.predicted.key, run.model(version)
+    training = trained_before(context, version)
+    names, model = context.project.predicted.key, context.models.load(version)
     if key is None:
-        scored = predict(model, training.in_holdout, run.project.model.kind, names)
+        scored = predict(model, training.in_holdout, context.project.model.kind, names)
         best = scored.orderBy(F.desc("prediction"), *map(quoted, names)).select(*map(quoted, names)).limit(1).collect()
         key = best[0].asDict()
     require_key(key, names)
     found = local(training.in_holdout.where(matches(key)).drop("label", "label_available_time"))
     if found is not None:
         return ScoredRow(version, model, key, found[1], found[0], tuple(training.pins))
-    return served_row(run, version, model, key)
+    return served_row(context, version, model, key)
 
 
 def require_key(key: Mapping[str, Any], names: Sequence[str]) -> None:
@@ -106,11 +107,15 @@ def local(rows: DataFrame) -> tuple[DataFrame, datetime] | None:
     )
 
 
-def served_row(run: Run, version: ModelVersion, model: PipelineModel, key: Mapping[str, Any]) -> ScoredRow:
+def served_row(context: Context, version: ModelVersion, model: PipelineModel, key: Mapping[str, Any]) -> ScoredRow:
     """A row that a model scored, with the features built from the sources of its batch, as they were."""
-    table = predictions_table(run.project, run.settings.groups)
-    scored = batches(run.warehouse, version.digest)
-    mine = run.warehouse.read(table).where(matches(key) & (F.col("model_digest") == version.digest)) if scored else None
+    table = predictions_table(context.project, context.settings.groups)
+    scored = batches(context.warehouse, version.digest)
+    mine = (
+        context.warehouse.read(table).where(matches(key) & (F.col("model_digest") == version.digest))
+        if scored
+        else None
+    )
     day = F.date_format("prediction_time", "yyyy-MM-dd").alias("day")
     rows = mine.select("batch", day).limit(1).collect() if mine is not None else []
     if not rows:
@@ -119,7 +124,7 @@ def served_row(run: Run, version: ModelVersion, model: PipelineModel, key: Mappi
             f"row {named}: neither in the holdout of {version} nor scored by it; run `solvent score`, or take another"
         )
     since = midnight(date.fromisoformat(rows[0]["day"]))
-    features = served(run.warehouse, run.project, run.settings.groups, version, since, since + DAY)
+    features = served(context.warehouse, context.project, context.settings.groups, version, since, since + DAY)
     found = local(features.where(matches(key)).drop("prediction"))
     if found is None:
         raise RefusedError(
@@ -129,16 +134,18 @@ def served_row(run: Run, version: ModelVersion, model: PipelineModel, key: Mappi
     return ScoredRow(version, model, key, found[1], found[0], pins)
 
 
-def known_facts(run: Run, row: ScoredRow) -> pd.DataFrame:
+def known_facts(context: Context, row: ScoredRow) -> pd.DataFrame:
     """What was known of the row itself at its prediction time: fact, value."""
-    name = run.project.prediction.source
+    name = context.project.prediction.source
     pin = next(one for one in row.pins if one.source == name)
-    facts = read_source(run.warehouse, run.project.sources[name], pin).where(matches(row.key))
-    found = facts.select(*(quoted(one).cast("string").alias(one) for one in run.project.prediction.known)).collect()[0]
+    facts = read_source(context.warehouse, context.project.sources[name], pin).where(matches(row.key))
+    found = facts.select(
+        *(quoted(one).cast("string").alias(one) for one in context.project.prediction.known)
+    ).collect()[0]
     return pd.DataFrame(found.asDict().items(), columns=["fact", "value"])
 
 
-def facts_beside(run: Run, row: ScoredRow) -> dict[str, pd.DataFrame]:
+def facts_beside(context: Context, row: ScoredRow) -> dict[str, pd.DataFrame]:
     """The latest facts of other sources that were available before the prediction time and share columns of their key with the row.
 
     What a feature function read cannot be known from outside; these are facts it could have read. A source without a shared column is
@@ -147,15 +154,15 @@ def facts_beside(run: Run, row: ScoredRow) -> dict[str, pd.DataFrame]:
     Returns:
         Source -> fact, latest, and so on.
     """
-    known = dict(known_facts(run, row).itertuples(index=False, name=None))
+    known = dict(known_facts(context, row).itertuples(index=False, name=None))
     found = {}
     for pin in row.pins:
-        source = run.project.sources[pin.source]
+        source = context.project.sources[pin.source]
         shared = [name for name in source.key if name in known]
-        if pin.source == run.project.prediction.source or not shared:
+        if pin.source == context.project.prediction.source or not shared:
             continue
         same = reduce(and_, (quoted(name).cast("string").eqNullSafe(F.lit(known[name])) for name in shared))
-        facts = read_source(run.warehouse, source, pin)
+        facts = read_source(context.warehouse, source, pin)
         latest = facts.where(same & (F.col("available_time") < F.lit(row.at)))
         times = [] if source.event_time == ALWAYS_KNOWN else list(TIMES)
         ordered = latest.orderBy(F.desc("available_time"), F.desc("event_time")).limit(LATEST)
@@ -177,35 +184,35 @@ def side_by_side(facts: DataFrame, names: Sequence[str]) -> pd.DataFrame:
     )
 
 
-def inputs_of(run: Run, version: ModelVersion) -> list[str]:
+def inputs_of(context: Context, version: ModelVersion) -> list[str]:
     """The features of a model, in their order."""
-    return list(run.registry.manifest(version)["estimator"]["inputs"])
+    return list(context.registry.manifest(version)["estimator"]["inputs"])
 
 
-def background_of(run: Run, version: ModelVersion, size: int = BACKGROUND) -> DataFrame:
+def background_of(context: Context, version: ModelVersion, size: int = BACKGROUND) -> DataFrame:
     """Rows to compare with: a sample of the model's holdout, which it did not learn from, read once; features only."""
-    inputs, rows = inputs_of(run, version), run.trained_before(version).in_holdout
-    chosen = sampled(rows, run.project.predicted.key, size).select(*map(quoted, inputs))
+    inputs, rows = inputs_of(context, version), trained_before(context, version).in_holdout
+    chosen = sampled(rows, context.project.predicted.key, size).select(*map(quoted, inputs))
     return rows.sparkSession.createDataFrame(chosen.collect(), chosen.schema)
 
 
-def explain_row(run: Run, row: ScoredRow, background: DataFrame, together: bool = False) -> Explanation:
+def explain_row(context: Context, row: ScoredRow, background: DataFrame, together: bool = False) -> Explanation:
     """What features, or with `together` the features of each group as one, add to the mean score of the background."""
-    inputs = inputs_of(run, row.version)
+    inputs = inputs_of(context, row.version)
     players: dict[str, list[str]] = {name: [name] for name in inputs}
     if together:
-        groups = {short(one.name): [feature.name for feature in one.features] for one in run.settings.groups}
+        groups = {short(one.name): [feature.name for feature in one.features] for one in context.settings.groups}
         players = {name: used for name, of in groups.items() if (used := [one for one in of if one in inputs])}
     features = row.features.select(*map(quoted, inputs))
-    seed = seed_of(row.features, run.project.predicted.key)
-    return explain(row.model, run.project.model.kind, features, background, players, seed)
+    seed = seed_of(row.features, context.project.predicted.key)
+    return explain(row.model, context.project.model.kind, features, background, players, seed)
 
 
-def features_beside(run: Run, row: ScoredRow, background: DataFrame) -> pd.DataFrame:
+def features_beside(context: Context, row: ScoredRow, background: DataFrame) -> pd.DataFrame:
     """The row's features beside those of the background: feature, value, typical (median, or most frequent), below (share), meaning."""
     ours = row.features.collect()[0].asDict()
     others: pd.DataFrame = background.toPandas()
-    meaning = {one.name: one.description for one in declared(run.settings.groups)}
+    meaning = {one.name: one.description for one in declared(context.settings.groups)}
     return pd.DataFrame(
         {
             "feature": name,
@@ -233,12 +240,20 @@ def shown(value: Any) -> str:
     return "missing" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def outcome_of(run: Run, row: ScoredRow) -> pd.DataFrame:
+def outcome_of(context: Context, row: ScoredRow) -> pd.DataFrame:
     """The score of a row, what follows from it, and its label as the sources have it now: what, value."""
-    kind, measures, label = run.project.model.kind, run.project.evaluation, run.project.prediction.label.name
+    kind, measures, label = (
+        context.project.model.kind,
+        context.project.evaluation,
+        context.project.prediction.label.name,
+    )
     (scored,) = predict(row.model, row.features, kind, []).collect()
     since = midnight(row.at.date())
-    labels = labels_of(run.warehouse, run.project, run.pins, since, since + DAY).where(matches(row.key)).collect()
+    labels = (
+        labels_of(context.warehouse, context.project, context.pins, since, since + DAY)
+        .where(matches(row.key))
+        .collect()
+    )
     told = [("score", shown(scored["prediction"]))]
     if kind == "binary":
         side = "at or above" if scored["prediction"] >= measures.threshold else "below"

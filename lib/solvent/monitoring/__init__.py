@@ -1,6 +1,6 @@
 """Monitoring: performance as labels mature, and deviations at a stated false-alarm rate."""
 
 from solvent.monitoring.health import append_model_health
-from solvent.monitoring.monitor import Monitored, monitor, reference_measured
+from solvent.monitoring.monitor import Monitored, matured_predictions, monitor, reference_measured
 
-__all__ = ["Monitored", "append_model_health", "monitor", "reference_measured"]
+__all__ = ["Monitored", "append_model_health", "matured_predictions", "monitor", "reference_measured"]

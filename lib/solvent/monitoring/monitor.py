@@ -247,6 +247,20 @@ def labels_of(
     return rows.select(*project.predicted.key, *labels)
 
 
+def matured_predictions(
+    warehouse: Warehouse,
+    project: Project,
+    pins: Sequence[Pin],
+    predictions: DataFrame,
+    since: datetime,
+    until: datetime,
+) -> DataFrame:
+    """Those of the predictions from a time on whose label was known before another, with their labels."""
+    labels = labels_of(warehouse, project, pins, since, until)
+    labelled = with_labels(predictions, labels, list(project.predicted.key), until)
+    return labelled.where(F.col("label_state") == MATURED)
+
+
 def coverage_of(labelled: DataFrame, window: str) -> list[Coverage]:
     """Predictions by window and state of their label."""
     states = [F.count_if(F.col("label_state") == state).alias(state) for state in (MATURED, NEVER, PENDING)]

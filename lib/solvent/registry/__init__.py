@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from solvent.registry.models import Models
 from solvent.registry.version import CHALLENGER, CHAMPION, PREVIOUS, ModelVersion, without_password
 
 if TYPE_CHECKING:
     from solvent.registry.registry import Registry
 
-__all__ = ["CHALLENGER", "CHAMPION", "PREVIOUS", "ModelVersion", "Registry", "without_password"]
+__all__ = ["CHALLENGER", "CHAMPION", "PREVIOUS", "ModelVersion", "Models", "Registry", "without_password"]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,7 +1,15 @@
 """Scoring: predictions of a registered model, each row once, and the check that their features are what they were."""
 
-from solvent.scoring.batches import BATCHES, Interval, ScoreBatch, batches
-from solvent.scoring.score import described_of, feature_rows, predictions_table, score, scored_by
+from solvent.scoring.batches import BATCHES, Interval, ScoreBatch, batches, require_scored
+from solvent.scoring.score import (
+    described_of,
+    feature_rows,
+    predictions_table,
+    read_predictions,
+    score,
+    scored_by,
+    unseen_predictions,
+)
 from solvent.scoring.skew import Skew, skew_of
 
 __all__ = [
@@ -13,7 +21,10 @@ __all__ = [
     "described_of",
     "feature_rows",
     "predictions_table",
+    "read_predictions",
+    "require_scored",
     "score",
     "scored_by",
     "skew_of",
+    "unseen_predictions",
 ]

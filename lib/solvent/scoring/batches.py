@@ -17,7 +17,7 @@ from typing import Any
 
 from solvent.config.base import digest_of
 from solvent.config.expressions import Column
-from solvent.errors import TurnError
+from solvent.errors import RefusedError, TurnError
 from solvent.registry import ModelVersion
 from solvent.sources.pins import Pin
 from solvent.tables.warehouse import Warehouse
@@ -188,6 +188,18 @@ def batches(warehouse: Warehouse, model_digest: str) -> list[ScoreBatch]:
     """The complete batches of a model, from the first."""
     rows = warehouse.rows(BATCHES, model_digest=model_digest)
     return [batch_from(row) for row in sorted(rows, key=lambda row: row["sequence"])]
+
+
+def require_scored(warehouse: Warehouse, version: ModelVersion) -> list[ScoreBatch]:
+    """The complete batches of a version, from the first.
+
+    Raises:
+        RefusedError: If there is none.
+    """
+    found = batches(warehouse, version.digest)
+    if not found:
+        raise RefusedError(f"{version} has scored nothing; run `solvent score` first")
+    return found
 
 
 def find_batch(warehouse: Warehouse, name: str) -> ScoreBatch | None:

@@ -174,6 +174,26 @@ def of_model(made: DataFrame, version: ModelVersion, batch: str) -> DataFrame:
     return mine.withColumn("model_version", F.lit(version.version).cast("bigint"))
 
 
+def read_predictions(
+    warehouse: Warehouse,
+    project: Project,
+    groups: Sequence[FeatureGroup],
+    version: ModelVersion,
+    since: datetime,
+    until: datetime,
+) -> DataFrame:
+    """What a version predicted for an interval of prediction times: key, slices, prediction_time, prediction."""
+    return warehouse.read(predictions_table(project, groups)).where(scored_by(version, since, until))
+
+
+def unseen_predictions(
+    warehouse: Warehouse, project: Project, groups: Sequence[FeatureGroup], version: ModelVersion, manifest: Manifest
+) -> DataFrame:
+    """What a version predicted of rows that it has not learned from: of others it tells nothing of how good it is."""
+    unseen = F.col("prediction_time") >= F.lit(manifest.windows.holdout_start)
+    return warehouse.read(predictions_table(project, groups)).where((F.col("model_digest") == version.digest) & unseen)
+
+
 def scored_by(version: ModelVersion, since: datetime, until: datetime) -> Expression:
     """Whether a prediction is of a model, and of an interval."""
     return predicted_within(since, until) & (F.col("model_digest") == version.digest)

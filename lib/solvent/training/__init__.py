@@ -1,10 +1,12 @@
 """Training: from feature rows to a registered model that can be made again."""
 
+from solvent.training.baseline import BASELINE, baseline_name, find_baseline
 from solvent.training.search import SearchResult, search, written
 from solvent.training.train import (
     MANIFESTS,
     evaluation_of,
     manifest_in_both,
+    predict_holdout,
     require_inputs,
     score_holdout,
     searched,
@@ -14,15 +16,19 @@ from solvent.training.training import MEASURED_BY, Training, learned_by, trainin
 from solvent.training.unseen import estimator_of, in_words, unseen
 
 __all__ = [
+    "BASELINE",
     "MANIFESTS",
     "MEASURED_BY",
     "SearchResult",
     "Training",
+    "baseline_name",
     "estimator_of",
     "evaluation_of",
+    "find_baseline",
     "in_words",
     "learned_by",
     "manifest_in_both",
+    "predict_holdout",
     "require_inputs",
     "score_holdout",
     "search",

@@ -13,6 +13,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from pyspark.ml import PipelineModel
+from pyspark.sql import DataFrame
 
 from solvent.config.base import counted, digest_of
 from solvent.config.estimator import Estimator
@@ -63,6 +64,12 @@ def score_holdout(training: Training, model: PipelineModel) -> Scored:
         names = [*key, "prediction"]
         digest = content_of(scored, names).digest(declarations(scored, names))
     return Scored(found, days, digest)
+
+
+def predict_holdout(training: Training, model: PipelineModel, features: Sequence[str] = ()) -> DataFrame:
+    """What a model predicts on the holdout of a training: key, slices, label, prediction_time, and the features asked for."""
+    carried = [*dict.fromkeys([*training.carried, *features, "prediction_time"])]
+    return predict(model, training.holdout_rows, training.estimator.kind, carried)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The command that writes a new project."""
+"""The job that writes a new project."""
 
 from __future__ import annotations
 

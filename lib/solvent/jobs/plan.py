@@ -1,4 +1,4 @@
-"""The command that says what a deployment would do, and what it shares with the deployment itself."""
+"""The job that says what a deployment would do."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import click
 from solvent.deployment.plan import CHANGES, Plan, make_plan
 from solvent.deployment.wording import plan_markdown, plan_text
 from solvent.identity import commit_of
-from solvent.options import DAY, settings_of, where
+from solvent.jobs.options import DAY, settings_of, where
 from solvent.settings import Settings
 
 
@@ -26,7 +26,7 @@ looking_from = click.option(
 )
 
 
-def planned(settings: Settings, as_of: datetime | None, force: bool) -> Plan:
+def plan_here(settings: Settings, as_of: datetime | None, force: bool) -> Plan:
     """The plan of what is committed here."""
     today = datetime.now(UTC).date()
     looks_from = as_of.date() if as_of is not None else None
@@ -45,7 +45,7 @@ def plan_command(
     ctx: click.Context, project: str, environment: str, as_of: datetime | None, form: str, force: bool
 ) -> None:
     """Say what a deployment would do, and why, without Spark. Exit code 4 if it would do something."""
-    plan = planned(settings_of(ctx, project, environment), as_of, force)
+    plan = plan_here(settings_of(ctx, project, environment), as_of, force)
     click.echo(FORMATS[form](plan))
     if plan.changes:
         sys.exit(CHANGES)

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 from pyspark.logger import PySparkLogger
@@ -16,9 +16,6 @@ from pyspark.logger import PySparkLogger
 from solvent.config.project import projects_of, require_conf
 from solvent.errors import ConfigurationError
 from solvent.settings import Settings, load_settings
-
-if TYPE_CHECKING:
-    from solvent.pipeline import Run
 
 Command = Callable[..., Any]
 
@@ -92,13 +89,6 @@ def model_option(default: str) -> Command:
 def settings_of(ctx: click.Context, project: str, environment: str) -> Settings:
     """The validated configuration."""
     return load_settings(project, environment, ctx.obj)
-
-
-def run_of(settings: Settings, as_of: date | None = None, force: bool = False) -> Run:
-    """A run that tells its progress."""
-    from solvent.pipeline import Run
-
-    return Run(settings, as_of or datetime.now(UTC).date(), click.echo, force)
 
 
 def listen(verbose: bool = False) -> None:

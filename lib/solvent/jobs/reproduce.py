@@ -11,7 +11,7 @@ import click
 
 from solvent.config.environment import load_environment
 from solvent.errors import RefusedError
-from solvent.options import model_option, where
+from solvent.jobs.options import model_option, where
 from solvent.progress import Progress
 from solvent.registry import CHAMPION, ModelVersion, Registry
 from solvent.release import find_version

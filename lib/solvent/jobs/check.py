@@ -1,4 +1,4 @@
-"""The command that validates a project without Spark."""
+"""The job that validates a project."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import click
 from solvent.config.advice import unsaid
 from solvent.config.base import counted
 from solvent.identity import lock_remark
-from solvent.options import settings_of, where
+from solvent.jobs.options import settings_of, where
 from solvent.promises import broken_promises
 
 

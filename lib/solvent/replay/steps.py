@@ -1,0 +1,65 @@
+"""The steps of a replay that were played, as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass
+from datetime import date
+
+from solvent.config.expressions import Column
+from solvent.monitoring.findings import append_once
+from solvent.tables.warehouse import Warehouse
+
+STEPS = "replay_steps"
+STEP_COLUMNS = (
+    Column("as_of", "DATE"),
+    Column("champion", "BIGINT"),
+    Column("deviating", "ARRAY<STRING>"),
+    Column("retrained", "BIGINT"),
+    Column("promoted", "BOOLEAN"),
+    Column("reason", "STRING"),
+    Column("champion_after", "BIGINT"),
+    Column("monthly_after", "BIGINT"),
+    Column("score_seconds", "DOUBLE"),
+    Column("monitor_seconds", "DOUBLE"),
+)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One look at the model.
+
+    Attributes:
+        as_of: When.
+        champion: The version that predicted until then; 0 on the first date.
+        deviating: What deviates, in words.
+        retrained: The version that a retraining made; None without one.
+        promoted: Whether it became champion.
+        reason: What triggered it, and what was decided.
+        champion_after: The version that predicts from then on.
+        monthly_after: The same of the model retrained every month.
+        score_seconds: How long scoring took; 0 on the first date.
+        monitor_seconds: Likewise monitoring.
+    """
+
+    as_of: date
+    champion: int
+    deviating: Sequence[str]
+    retrained: int | None
+    promoted: bool
+    reason: str
+    champion_after: int
+    monthly_after: int
+    score_seconds: float
+    monitor_seconds: float
+
+
+def read_steps(warehouse: Warehouse) -> list[Step]:
+    """The steps that were played, from the first."""
+    return [Step(**row) for row in sorted(warehouse.rows(STEPS), key=lambda row: row["as_of"])]
+
+
+def append_step(warehouse: Warehouse, step: Step) -> None:
+    """Appends a step, once."""
+    warehouse.create(STEPS, STEP_COLUMNS)
+    append_once(warehouse, STEPS, STEP_COLUMNS, [astuple(step)])
