@@ -15,7 +15,7 @@ PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip --quiet
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup run replay test test-long test-spark cluster-test lint format lock wheel bench jars-s3 clean java jars classes
+.PHONY: help setup run replay test test-long test-spark cluster-test lint format lock wheel jobs bench jars-s3 clean java jars classes
 
 help: ## Say what there is
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ lock: setup ## Pin what setup.py asks for in requirements.lock, keeping the pins
 wheel: setup ## Build the wheel into dist/
 	rm -rf build dist
 	$(PIP) wheel --no-deps --no-build-isolation --wheel-dir dist .
+
+jobs: setup ## Write the entry points for spark-submit from the list of jobs
+	$(BIN)/python tools/write_jobs.py
 
 bench: setup ## Run each side-by-side measurement of bench/
 	@for measurement in bench/*.py; do $(BIN)/python $$measurement || exit 1; done
