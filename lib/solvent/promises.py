@@ -12,7 +12,7 @@ from solvent.config.project import Project
 from solvent.evaluation.paired import FEWEST_DAYS
 
 DAY = timedelta(days=1)
-# The logarithm of the most that a day can say in a probation; see solvent.deployment.probation.
+# The logarithm of the most that a day can say in a probation; see solvent.deployment.probation.evidence.
 MOST_A_DAY = 0.5
 # The least and the greatest value of a metric; of any other neither is known.
 SHARE, NOT_NEGATIVE = (0.0, 1.0), (0.0, math.inf)

@@ -88,6 +88,11 @@ class Plan:
         """Whether a deployment would do something."""
         return self.outcome in (TRAIN, RELEASE)
 
+    @property
+    def trains(self) -> bool:
+        """Whether it would train a challenger."""
+        return self.outcome == TRAIN
+
     def document(self) -> dict[str, Any]:
         """The plan as JSON values."""
         return {**asdict(self), "as_of": self.as_of.isoformat()}

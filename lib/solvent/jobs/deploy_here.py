@@ -10,21 +10,12 @@ from typing import Any
 
 import click
 
-from solvent.deployment import (
-    EVALUATED,
-    RELEASED,
-    TRAIN,
-    TRAINED,
-    Deployment,
-    differences_text,
-    headline,
-    outcome_written,
-)
-from solvent.identity import require_locked
+from solvent.deployment.deploy import Deployment, outcome_written
+from solvent.deployment.ledger import EVALUATED, RELEASED, TRAINED
 from solvent.jobs.context import Context, find_champion
 from solvent.jobs.evaluate import evaluate_version
 from solvent.jobs.options import force_option, settings_of, where
-from solvent.jobs.plan import looking_from, plan_here
+from solvent.jobs.plan import announce_plan, looking_from
 from solvent.jobs.release import release_version
 from solvent.jobs.report import write_report
 from solvent.jobs.score import predictions_of, score_interval
@@ -51,12 +42,7 @@ def deploy_here_command(
 ) -> None:
     """Carry out the plan for the commit that is checked out here; `solvent deploy` calls it in a checkout of its own."""
     settings = settings_of(ctx, project, environment)
-    plan = plan_here(settings, as_of, force)
-    click.echo(headline(plan))
-    if plan.changes:
-        require_locked(settings.root)
-        for line in differences_text(plan.differences):
-            click.echo(line)
+    plan = announce_plan(settings, as_of, force)
     with outcome_written(outcome, plan, commit) as came:
         if plan.changes:
             context = Context(settings, plan.as_of, click.echo, given_pins=plan.pins)
@@ -79,13 +65,13 @@ def carry_out(context: Context, deployment: Deployment) -> dict[str, Any]:
     _ = context.commit
     deployment.run_tests()
     with deployment.step(TRAINED) as detail:
-        if plan.outcome == TRAIN:
+        if plan.trains:
             version, _ = train_models(context)
         else:
             version = context.registry.find(plan.project, str(plan.version))
             context.say(f"{TRAINED:<10} {version} was trained from the same before")
         deployment.version = version
-        detail |= {"outcome": "trained" if plan.outcome == TRAIN else "recognised", "run": version.run_id}
+        detail |= {"outcome": "trained" if plan.trains else "recognised", "run": version.run_id}
     came = {"version": version.version, "run": version.run_id, "report": None}
     champion = find_champion(context)
     if champion is not None and champion.version == version.version:

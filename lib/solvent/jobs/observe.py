@@ -7,7 +7,7 @@ from datetime import date
 import click
 
 from solvent.config.base import midnight
-from solvent.deployment import (
+from solvent.deployment.probation import (
     ROLLED_BACK,
     WATCHED,
     Release,

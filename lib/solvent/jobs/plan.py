@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 import click
 
 from solvent.deployment.plan import CHANGES, Plan, make_plan
-from solvent.deployment.wording import plan_markdown, plan_text
-from solvent.identity import commit_of
+from solvent.deployment.wording import differences_text, headline, plan_markdown, plan_text
+from solvent.identity import commit_of, require_locked
 from solvent.jobs.options import DAY, settings_of, where
 from solvent.settings import Settings
 
@@ -31,6 +31,21 @@ def plan_here(settings: Settings, as_of: datetime | None, force: bool) -> Plan:
     today = datetime.now(UTC).date()
     looks_from = as_of.date() if as_of is not None else None
     return make_plan(settings, commit_of(settings.root), today, looks_from, force)
+
+
+def announce_plan(settings: Settings, as_of: datetime | None, force: bool) -> Plan:
+    """The plan of what is committed here, said before it is carried out.
+
+    Raises:
+        RefusedError: If it would do something, with other packages than the commit pins.
+    """
+    plan = plan_here(settings, as_of, force)
+    click.echo(headline(plan))
+    if plan.changes:
+        require_locked(settings.root)
+        for line in differences_text(plan.differences):
+            click.echo(line)
+    return plan
 
 
 @click.command("plan")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from solvent.config.base import counted
 from solvent.deployment.ledger import PROBATION, RELEASED, DeploymentStep, append_step, deployment_steps
-from solvent.deployment.probation import Watch
+from solvent.deployment.probation.evidence import Watch
 from solvent.registry import ModelVersion
 from solvent.release import Decision, decisions, rollback
 from solvent.tables.warehouse import Warehouse

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from solvent.deployment.observe import Release
-from solvent.deployment.probation import Watch
+from solvent.deployment.probation.evidence import Watch
+from solvent.deployment.probation.release import Release
 from solvent.evaluation import DaySums, daily
 from solvent.monitoring import Monitored
 from solvent.monitoring.detector import ChangePoint
