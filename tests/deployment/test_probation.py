@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 
 from solvent.config.deploy import Probation
-from solvent.deployment.probation.evidence import BETS, CONFIRMED, ROLLED_BACK, WATCHED, Watch, evidence, judge_probation
+from solvent.deployment.probation.evidence import (
+    BETS,
+    CONFIRMED,
+    ROLLED_BACK,
+    WATCHED,
+    Watch,
+    evidence,
+    judge_probation,
+)
 from solvent.evaluation import ALL, DaySums
 from solvent.evaluation.paired import Days
 
