@@ -39,7 +39,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from solvent.evaluation.intervals import wilson
+from solvent.kinds.intervals import wilson
 from solvent.monitoring.detector import VOLUME, change_point, gather
 from solvent.monitoring.deviation import NO_TOLERANCE, detect_deviations, material
 from solvent.monitoring.streams import Stream, shares

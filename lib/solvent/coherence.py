@@ -9,18 +9,18 @@ from solvent.config.measures import Gate
 from solvent.config.project import Project
 from solvent.config.source import TIMES
 from solvent.errors import EvaluationError, FeatureError
-from solvent.evaluation import require_daily, require_known, require_paired
-from solvent.evaluation.metrics import DESCRIPTIVE
 from solvent.features import FeatureGroup
 from solvent.features.table import columns_of
+from solvent.kinds import KINDS, descriptive, require_daily, require_known, require_paired
 
 
 def require_measurable(project: Project) -> None:
-    """Refuses metrics that are not there, or cannot do what they are named for.
+    """Refuses kinds of label and metrics that are not there, or cannot do what they are named for.
 
     Raises:
         EvaluationError: Naming the key.
     """
+    require_kinds(project)
     require_known(project.model.kind, project.evaluation.metrics)
     require_decisive(project)
     require_comparable(project.gates)
@@ -37,6 +37,26 @@ def require_buildable(project: Project, groups: Sequence[FeatureGroup]) -> None:
     require_sources(project, groups)
 
 
+def require_kinds(project: Project) -> None:
+    """Refuses kinds of label that there are not, estimators without their predictions, and bounds on decisions where there are none.
+
+    Raises:
+        EvaluationError: Naming the key.
+    """
+    for key, estimator in (("model", project.model), ("baseline", project.baseline)):
+        if estimator.kind not in KINDS:
+            what = f"'{estimator.kind}', the label_kind of {estimator.name}, is no kind of label"
+            raise EvaluationError(f"{key}.estimator: {what}; {closest(estimator.kind, KINDS)}")
+        kind = KINDS[estimator.kind]
+        if not hasattr(estimator.type, f"{kind.column}Col"):
+            what = f"gives no {kind.column_text}, which predictions and their metrics are"
+            raise EvaluationError(f"{key}: estimator: {estimator.name} {what}")
+    if project.deploy.canary.decides and KINDS[project.model.kind].flipped is None:
+        raise EvaluationError(
+            f"deploy.canary: a {project.model.kind} decides nothing that could be flipped; give moved"
+        )
+
+
 def require_decisive(project: Project) -> None:
     """Refuses searches by a metric that does not exist for the label, or of which no value is the better.
 
@@ -46,12 +66,12 @@ def require_decisive(project: Project) -> None:
     for key, estimator in (("model", project.model), ("baseline", project.baseline)):
         if estimator.search is None:
             continue
-        metric = estimator.search.decides(estimator.kind)
+        metric = estimator.search.metric or KINDS[estimator.kind].default_metric
         try:
             require_known(estimator.kind, [metric])
         except EvaluationError as error:
             raise EvaluationError(f"{key}.search.metric: {error}") from None
-        if metric in DESCRIPTIVE:
+        if descriptive(metric):
             raise EvaluationError(
                 f"{key}.search.metric: '{metric}' tells of the rows, and of no candidate that it is better"
             )

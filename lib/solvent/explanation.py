@@ -96,7 +96,7 @@ def explain(
 
     Args:
         model: A pipeline made by fit.
-        kind: "binary" or "regression".
+        kind: Of what it predicts.
         row: The features of one row, and nothing else.
         background: The features of the rows it is compared with, in an order that does not change.
         players: Name -> features; each feature belongs to one player.

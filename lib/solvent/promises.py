@@ -9,20 +9,12 @@ from datetime import timedelta
 from solvent.config.base import counted, duration_text
 from solvent.config.monitoring import LEAST_REFERENCE
 from solvent.config.project import Project
-from solvent.evaluation.paired import FEWEST_DAYS
+from solvent.kinds import metrics_by_name
+from solvent.kinds.paired import FEWEST_DAYS
 
 DAY = timedelta(days=1)
 # The logarithm of the most that a day can say in a probation; see solvent.deployment.probation.evidence.
 MOST_A_DAY = 0.5
-# The least and the greatest value of a metric; of any other neither is known.
-SHARE, NOT_NEGATIVE = (0.0, 1.0), (0.0, math.inf)
-RANGES = {
-    **dict.fromkeys(("accuracy", "auc", "average_precision", "f1", "precision", "recall", "positive_rate"), SHARE),
-    **dict.fromkeys(("brier", "calibration_error"), SHARE),
-    **dict.fromkeys(("log_loss", "rmse", "mae"), NOT_NEGATIVE),
-    "prediction_bias": (-1.0, 1.0),
-    "r2": (-math.inf, 1.0),
-}
 
 
 def broken_promises(project: Project) -> Iterator[tuple[str, str]]:
@@ -76,7 +68,7 @@ def unjudged(project: Project) -> Iterator[str]:
 
 def unpassable(project: Project) -> Iterator[str]:
     """Gates that no model can pass."""
-    holdout = project.windows.holdout
+    holdout, known = project.windows.holdout, metrics_by_name()
     days = -(-holdout // DAY) + (1 if (project.windows.maturity % DAY or holdout % DAY) else 0)
     for number, gate in enumerate(project.gates):
         if gate.confidence is not None and days < FEWEST_DAYS:
@@ -84,7 +76,7 @@ def unpassable(project: Project) -> Iterator[str]:
                 f"gates.{number}.confidence: a holdout of {duration_text(holdout)} has {counted(days, 'day')}, and an interval is of "
                 f"{FEWEST_DAYS} at least, so that no model passes; make windows.holdout longer"
             )
-        least, most = RANGES.get(gate.metric, (-math.inf, math.inf))
+        least, most = known[gate.metric].range if gate.metric in known else (-math.inf, math.inf)
         if (gate.at_least is not None and gate.at_least > most) or (gate.better_than and gate.by > most - least):
             yield f"gates.{number}: {gate.metric} is never above {most:g}, so that no model passes"
         elif gate.at_most is not None and gate.at_most < least:

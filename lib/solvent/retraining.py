@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from solvent.config.base import counted
 from solvent.config.expressions import Column
 from solvent.config.monitoring import Retrain
-from solvent.evaluation import ALL
 from solvent.investigation import RESOLVED, investigations, resolve
+from solvent.kinds.slices import ALL
 from solvent.monitoring.detector import VOLUME
 from solvent.monitoring.findings import append_once
 from solvent.monitoring.monitor import COVERAGE, DEVIATIONS

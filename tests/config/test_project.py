@@ -27,6 +27,7 @@ from solvent.config.monitoring import Monitoring
 from solvent.config.project import Project, load_project
 from solvent.config.windows import Windows
 from solvent.errors import ConfigurationError
+from solvent.kinds import KINDS
 from solvent.settings import load_settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -410,7 +411,7 @@ def test_a_search_is_resolved_with_its_defaults_and_without_one_nothing_is_said_
     assert found.digest("baseline") == load(tmp_path, MODEL).digest("baseline")
     assert found.digest("model") != load(tmp_path, MODEL).digest("model")
     assert found.model.search is not None
-    assert (found.model.search.decides("binary"), found.model.search.decides("regression")) == ("log_loss", "rmse")
+    assert (KINDS["binary"].default_metric, KINDS["regression"].default_metric) == ("log_loss", "rmse")
 
 
 @pytest.mark.parametrize(

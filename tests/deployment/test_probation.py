@@ -17,8 +17,8 @@ from solvent.deployment.probation.evidence import (
     evidence,
     judge_probation,
 )
-from solvent.evaluation import ALL, DaySums
-from solvent.evaluation.paired import Days
+from solvent.kinds.paired import Days, DaySums
+from solvent.kinds.slices import ALL
 
 FIRST, RISK = date(2024, 3, 1), 0.05
 

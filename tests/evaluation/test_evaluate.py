@@ -16,9 +16,14 @@ from sklearn import metrics as sk
 
 from solvent.config.measures import Measures
 from solvent.errors import EvaluationError
-from solvent.evaluation import BINARY_METRICS, REGRESSION_METRICS, Evaluation, evaluate, measure, regression
-from solvent.evaluation.binary import MOST_POINTS
+from solvent.evaluation import Evaluation, evaluate, measure
+from solvent.kinds import KINDS
+from solvent.kinds.binary_curves import MOST_POINTS
+from solvent.kinds.regression_curves import BINS
 
+BINARY_METRICS, REGRESSION_METRICS = (
+    tuple(one.name for one in KINDS[kind].metrics) for kind in ("binary", "regression")
+)
 THRESHOLD = 0.35
 RMSE = Measures(metrics=("rmse",))
 
@@ -182,9 +187,9 @@ def test_bins_of_a_regression_have_as_many_rows_each_and_their_means(spark: Spar
     label = prediction + scale * rng.normal(0, 1, 4000)
     rows = pd.DataFrame({"id": range(4000), "prediction": prediction, "label": label}).sort_values("prediction")
     found = evaluate(spark.createDataFrame(rows), "regression", RMSE, ["id"]).curves.calibration
-    assert 15 <= len(found) <= regression.BINS
+    assert 15 <= len(found) <= BINS
     assert sum(one.n for one in found) == len(rows)
-    assert all(one.n >= len(rows) / regression.BINS for one in found[:-1])
+    assert all(one.n >= len(rows) / BINS for one in found[:-1])
     assert found[0].lower == rows["prediction"].min()
     assert found[-1].upper == pytest.approx(rows["prediction"].max())
     start, within = 0, 0

@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from solvent.evaluation.fixed_point import exact, wide_sum
-from solvent.evaluation.regression import SUMS, regression_sums
+from solvent.kinds.block_sums import BlockSums
+from solvent.kinds.fixed_point import exact, wide_sum
+from solvent.kinds.regression import finite
+from solvent.kinds.regression_metrics import TERMS as SUMMED
 
 SIZES = [1e-3, 1.0, 1e5, 1e6, 1e9, 1e12, 1e15]
 
@@ -51,11 +53,14 @@ def test_sums_of_squares_hold_what_ten_billion_rows_with_labels_of_a_trillion_co
     frame = spark.range(10_000 * len(SIZES)).withColumn("block", (F.col("id") % len(SIZES)).cast("int"))
     scale, share = F.element_at(F.array(*map(F.lit, SIZES)), F.col("block") + 1), (F.xxhash64("id") % 1000) / 1000
     frame = frame.select("block", (scale * share).alias("label"), (scale * (share + 0.5)).alias("prediction")).cache()
-    rows = regression_sums(frame, (), F.col("block")).where("slice = 'all'").orderBy("block").collect()
-    again = regression_sums(frame.repartition(5), (), F.col("block")).where("slice = 'all'").orderBy("block").collect()
+    sums = BlockSums(SUMMED, finite, finite)
+    rows = sums.by(F.col("block"), frame, ()).where("slice = 'all'").orderBy("block").collect()
+    again = sums.by(F.col("block"), frame.repartition(5), ()).where("slice = 'all'").orderBy("block").collect()
     assert rows == again
     for row, size in zip(rows, SIZES, strict=True):
-        means = {name: float(exact(row[name])) / row["n"] / size ** (2 if "squares" in name else 1) for name in SUMS}
+        means = {
+            name: float(exact(row[name])) / row["n"] / size ** (2 if "squares" in name else 1) for name in sums.terms
+        }
         assert means["squares"] == pytest.approx(0.25, rel=1e-9)
         assert means["label_squares"] == pytest.approx(1 / 3, rel=0.05)
     frame.unpersist()

@@ -16,25 +16,22 @@ from sklearn import metrics as sk
 from solvent.config.environment import Tables
 from solvent.config.measures import Measures
 from solvent.errors import EvaluationError
-from solvent.evaluation import (
-    BINARY_METRICS,
-    REGRESSION_METRICS,
-    Curves,
-    DaySums,
-    Evaluation,
-    day_sums,
-    evaluate,
-    evaluate_by_day,
-    lead,
-)
-from solvent.evaluation.clustered import Placements, bootstrap_t, obuchowski_variance
-from solvent.evaluation.intervals import Interval
-from solvent.evaluation.metrics import HIGHER_IS_BETTER, SIGNED, UNPAIRED
-from solvent.evaluation.paired import Days, nearer_to_zero
+from solvent.evaluation import Evaluation, evaluate, evaluate_by_day
 from solvent.evaluation.table import Subject, append_evaluation, find_days
-from solvent.evaluation.tallies import binary_sums_by_day, binary_sums_twice
+from solvent.kinds import KINDS, metrics_by_name
+from solvent.kinds.clustered import Placements, bootstrap_t, obuchowski_variance
+from solvent.kinds.curves import Curves
+from solvent.kinds.intervals import Interval
+from solvent.kinds.metric import MORE, SIGNED
+from solvent.kinds.paired import Days, DaySums, day_sums, lead, nearer_to_zero
+from solvent.kinds.tallies import binary_sums_by_day, binary_sums_twice
 from solvent.tables.warehouse import Warehouse
 
+METRICS = metrics_by_name()
+BINARY_METRICS, REGRESSION_METRICS = (
+    tuple(one.name for one in KINDS[kind].metrics) for kind in ("binary", "regression")
+)
+UNPAIRED = [one.name for one in METRICS.values() if one.unpaired is not None]
 THRESHOLD = 0.35
 START = datetime(2024, 1, 1, 6)
 
@@ -110,10 +107,10 @@ def assert_leads_equal(rows: pd.DataFrame, ours: DaySums, theirs: DaySums, exact
         label = part["label"].to_numpy()
         mine, rival = values(label, part["ours"].to_numpy()), values(label, part["theirs"].to_numpy())
         for metric in mine:
-            if metric in SIGNED:
+            if METRICS[metric].better == SIGNED:
                 expected = abs(rival[metric]) - abs(mine[metric])
             else:
-                expected = (mine[metric] - rival[metric]) * (1 if metric in HIGHER_IS_BETTER else -1)
+                expected = (mine[metric] - rival[metric]) * (1 if METRICS[metric].better == MORE else -1)
             found = lead(metric, ours, theirs, slice, value, confidence=0.9)
             assert found.value == pytest.approx(expected, rel=1e-9, abs=exact), metric
             assert found.low <= found.value <= found.high, metric

@@ -14,12 +14,13 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
 from solvent.cli import main
 from solvent.features import Feature
 from solvent.features.profile import Reference
 from solvent.investigation import investigations, judged_from, notify
-from solvent.investigation.cells import cell_sums, loss_of, splits_of
+from solvent.investigation.cells import cell_sums, splits_of
 from solvent.investigation.investigation import INVESTIGATIONS, may_open
 from solvent.investigation.webhook import DELIVERIES, deliver
 from solvent.jobs import alarms
@@ -27,6 +28,7 @@ from solvent.jobs.alarms import notify_webhook
 from solvent.jobs.ingest import ingest_files
 from solvent.jobs.monitor import monitor_version
 from solvent.jobs.score import score_interval
+from solvent.kinds import KINDS
 from solvent.report import investigation_page
 
 HISTORY, SCORED, TURNS, ENDS = date(2024, 6, 10), date(2024, 7, 1), date(2024, 7, 13), date(2024, 8, 6)
@@ -239,7 +241,9 @@ def test_sums_of_cells_are_those_of_the_rows_by_day(spark: SparkSession, kind: A
         ]
     ]
     schema = "prediction_time TIMESTAMP, value DOUBLE, place STRING, prediction DOUBLE, label DOUBLE"
-    frame = spark.createDataFrame(rows, schema).withColumn("loss", loss_of(kind))
+    frame = spark.createDataFrame(rows, schema).withColumn(
+        "loss", KINDS[kind].loss(F.col("label"), F.col("prediction"))
+    )
     reference = {"value": Reference("value", (2.0,), (), {})}
     found = cell_sums(frame, reference, [Feature("value", "double", "")], ["place"]).collect()
     days, (value, place) = splits_of(found)

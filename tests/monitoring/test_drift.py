@@ -12,9 +12,9 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.testing import assertDataFrameEqual
 
 from solvent.config.environment import Tables
-from solvent.evaluation import MISSING
 from solvent.features import Feature
 from solvent.features.profile import OTHER, Reference, append_profile, cell_counts, profile_of, reference_of
+from solvent.kinds.slices import MISSING
 from solvent.monitoring.drift import drift
 from solvent.tables.warehouse import Warehouse
 

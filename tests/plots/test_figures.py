@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from matplotlib import pyplot
 
-from solvent.evaluation import Curves, Evaluation, Lead, Measurement
+from solvent.evaluation import Evaluation, Measurement
 from solvent.explanation import Contribution, Explanation
 from solvent.exploration import Alarm, Comparison, DeviatingStream, Profile
 from solvent.features import Feature
@@ -20,6 +20,8 @@ from solvent.investigation import Investigation
 from solvent.investigation.causes import Analysis
 from solvent.investigation.investigate import Examples, Look
 from solvent.investigation.periods import Figures
+from solvent.kinds.curves import Curves
+from solvent.kinds.paired import Lead
 from solvent.monitoring.streams import Stream
 from solvent.plots import (
     causes,

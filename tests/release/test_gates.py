@@ -10,9 +10,9 @@ import pytest
 
 from solvent.config.measures import Gate
 from solvent.errors import EvaluationError
-from solvent.evaluation import DaySums, Evaluation, Measurement
-from solvent.evaluation.paired import Days
-from solvent.evaluation.result import Curves
+from solvent.evaluation import Evaluation, Measurement
+from solvent.kinds.curves import Curves
+from solvent.kinds.paired import Days, DaySums
 from solvent.release import Compared, GateResult, apply_gates
 from solvent.release.gates import level_of
 

@@ -7,7 +7,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from solvent.evaluation.result import CalibrationBin, HistogramBin
+from solvent.kinds.curves import CalibrationBin, HistogramBin
 from solvent.report.charts import LEFT, calibration_chart, histogram_chart
 
 # As wide as a digit of 11 px gets in the fonts of the page; the title of the y axis ends at 14.

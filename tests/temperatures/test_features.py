@@ -10,7 +10,6 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from solvent.config.project import Project, load_project
-from solvent.evaluation import day_sums, lead
 from solvent.features import build, load_groups, reach_proof, truncation_proof
 from solvent.features.table import labelled_rows, read_build
 from solvent.jobs.build_features import build_feature_table
@@ -19,6 +18,7 @@ from solvent.jobs.evaluate import evaluate_version
 from solvent.jobs.ingest import ingest_files
 from solvent.jobs.train import train_models
 from solvent.jobs.trainings import trained_before, training_on
+from solvent.kinds.paired import day_sums, lead
 from solvent.settings import load_settings
 from solvent.sources.pins import with_times
 from solvent.training import predict_holdout

@@ -10,6 +10,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from solvent.estimators.spark_ml import Inputs
+from solvent.kinds import KINDS
 from solvent.training.leaks import SUSPICIOUS, leaks, strength_of
 
 RNG = np.random.default_rng(5)
@@ -36,20 +37,20 @@ NOISE = pd.Series(RNG.normal(size=ROWS))
     ],
 )
 def test_of_two_classes(values: pd.Series[Any], told: bool) -> None:
-    assert (strength_of(values, RARE, binary=True) > SUSPICIOUS) == told
+    assert (strength_of(values, RARE, KINDS["binary"]) > SUSPICIOUS) == told
 
 
 def test_it_is_the_area_under_the_curve() -> None:
     values, label = NOISE.head(60).round(0), RARE.head(60) * 0 + (NOISE.tail(60).to_numpy() > 0)
     pairs = [(a > b) + 0.5 * (a == b) for a in values[label == 1] for b in values[label == 0]]
     area = sum(pairs) / len(pairs)
-    assert strength_of(values, label, binary=True) == pytest.approx(max(area, 1 - area))
+    assert strength_of(values, label, KINDS["binary"]) == pytest.approx(max(area, 1 - area))
 
 
 def test_too_few_rows_tell_nothing() -> None:
     label = pd.Series([0.0] * 100 + [1.0] * 19)
-    assert strength_of(label, label, binary=True) == 0
-    assert strength_of(label.head(10), label.head(10), binary=False) == 0
+    assert strength_of(label, label, KINDS["binary"]) == 0
+    assert strength_of(label.head(10), label.head(10), KINDS["regression"]) == 0
 
 
 @pytest.mark.parametrize(
@@ -63,7 +64,7 @@ def test_too_few_rows_tell_nothing() -> None:
     ],
 )
 def test_of_numbers(values: pd.Series[Any], told: bool) -> None:
-    assert (strength_of(values, NOISE, binary=False) > SUSPICIOUS) == told
+    assert (strength_of(values, NOISE, KINDS["regression"]) > SUSPICIOUS) == told
 
 
 def test_a_sample_of_rows_is_enough(spark: SparkSession) -> None:
@@ -77,12 +78,12 @@ def test_a_sample_of_rows_is_enough(spark: SparkSession) -> None:
         "CAST(NULL AS DOUBLE) AS none",
     )
     inputs = Inputs.of({"is_back": "boolean", "week": "bigint", "state": "string", "none": "double"})
-    found = list(leaks(rows, {0.0: 59700, 1.0: 300}, inputs, ["id"]))
+    found = list(leaks(rows, {0.0: 59700, 1.0: 300}, inputs, ["id"], KINDS["binary"]))
     assert [line.split(":")[0] for line in found] == [
         "feature is_back alone has an AUC of 1.000",
         "feature state alone has an AUC of 1.000",
     ]
-    assert [line.split(":")[0] for line in leaks(rows, {None: 60000}, inputs, ["id"])] == [
+    assert [line.split(":")[0] for line in leaks(rows, {None: 60000}, inputs, ["id"], KINDS["regression"])] == [
         "feature is_back alone has a rank correlation with the label of 1.000",
         "feature state alone has a rank correlation with the label of 1.000",
     ]

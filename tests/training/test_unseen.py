@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from solvent.config.estimator import Estimator
 from solvent.config.windows import Windows
 from solvent.errors import EvaluationError
-from solvent.evaluation.paired import FEWEST_DAYS
 from solvent.evaluation.table import EVALUATIONS
 from solvent.exploration import compare
 from solvent.identity import Manifest
 from solvent.jobs.monitor import monitor_version
 from solvent.jobs.score import score_interval
+from solvent.kinds.paired import FEWEST_DAYS
 from solvent.registry import ModelVersion
 from solvent.release import promote
 from solvent.training import Training, unseen

@@ -41,7 +41,7 @@ class Probation(Frozen):
     Attributes:
         days: With matured labels; then it is confirmed.
         labels: Matured labels after which it is confirmed, if that is earlier.
-        metrics: Those compared day by day; log_loss if none is named, rmse for a regression.
+        metrics: Those compared day by day; the default metric of the kind of label if none is named.
         risk: The probability that a champion no worse than the old one is rolled back, however often one looks.
     """
 

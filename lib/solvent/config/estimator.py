@@ -60,10 +60,10 @@ class Estimator(Frozen):
     search: Search | None = Field(default=None, exclude_if=lambda search: search is None)
 
     @property
-    def kind(self) -> Literal["binary", "regression"]:
+    def kind(self) -> str:
         """What it predicts: the probability of a label of 0 or 1, or a number."""
         module = self.estimator.rpartition(".")[0]
-        return PACKAGES.get(module) or self.type.label_kind  # type: ignore[attr-defined, return-value]
+        return PACKAGES.get(module) or self.type.label_kind  # type: ignore[attr-defined]
 
     @property
     def determinism(self) -> Literal["exact", "layout"]:
@@ -93,7 +93,8 @@ class Estimator(Frozen):
             )
         if name not in known:
             raise ValueError(f"estimator: '{self.estimator}' is not an estimator; {closest(name, known)}")
-        if self.kind == "binary" and not hasattr(self.type, "probabilityCol"):
+        # Of what tells classes apart, spark.ml's own have either a probability or a score of no unit.
+        if hasattr(self.type, "rawPredictionCol") and not hasattr(self.type, "probabilityCol"):
             raise ValueError(f"estimator: {name} gives no probabilities, which predictions and their metrics are")
         for param, value in self.params.items():
             self.converted(f"params.{param}", value)

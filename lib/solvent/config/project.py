@@ -175,8 +175,6 @@ def unknown_measures(project: Project) -> Iterator[str]:
     for name in (*project.monitoring.metrics, *project.monitoring.tolerances):
         if name not in metrics:
             yield f"monitoring: '{name}' is not measured; {closest(name, metrics)}"
-    if project.model.kind != "binary" and project.deploy.canary.decides:
-        yield "deploy.canary: a regression decides nothing that could be flipped; give moved"
     if project.model.kind != project.baseline.kind:
         yield f"baseline.estimator: is for {project.baseline.kind} labels, the model for {project.model.kind} ones"
 

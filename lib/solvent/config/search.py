@@ -5,14 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from itertools import product
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 from pydantic import Field, model_validator
 
 from solvent.config.base import Frozen, Items
-
-# Of each kind of label the proper score: it is best for the true probability, or the true mean, and no threshold enters it.
-METRICS = {"binary": "log_loss", "regression": "rmse"}
 
 
 class Search(Frozen):
@@ -21,7 +18,7 @@ class Search(Frozen):
     Attributes:
         params: Parameter -> the values to try; a candidate is one value of each, over the estimator's other parameters.
         folds: How often each candidate is fitted on earlier rows and measured on later ones.
-        metric: What decides; log_loss for a classification and rmse for a regression if none is named.
+        metric: What decides; the default metric of the kind of label if none is named.
     """
 
     params: dict[str, Items[Any]]
@@ -37,10 +34,6 @@ class Search(Frozen):
         if math.prod(map(len, self.params.values())) < 2:
             raise ValueError("params: one candidate is no choice; list two values or more of a parameter")
         return self
-
-    def decides(self, kind: Literal["binary", "regression"]) -> str:
-        """The metric that decides for a kind of label."""
-        return self.metric or METRICS[kind]
 
     def candidates(self) -> Iterator[dict[str, Any]]:
         """Every candidate: parameters by name, the values of each as declared, those of the last changing fastest.

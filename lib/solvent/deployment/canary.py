@@ -14,8 +14,8 @@ from solvent.config.deploy import Canary
 from solvent.config.expressions import Column
 from solvent.config.project import Project
 from solvent.errors import FeatureError
-from solvent.evaluation import ALL
-from solvent.evaluation.memberships import slice_value
+from solvent.kinds import KINDS
+from solvent.kinds.slices import ALL, slice_value
 from solvent.monitoring.findings import WHOSE, append_once, whose
 from solvent.registry import ModelVersion
 from solvent.release import GateResult
@@ -99,7 +99,9 @@ def compare_scores(challenger: DataFrame, champion: DataFrame, project: Project)
         project: Declares key, slices, threshold.
     """
     measures, key = project.evaluation, list(project.predicted.key)
-    threshold = F.lit(measures.threshold)
+    decided, flipped = KINDS[project.model.kind].flipped, F.lit(False)
+    if decided is not None:
+        flipped = decided(F.col("_before"), F.col("prediction"), measures.threshold)
     before = champion.select(*key, F.col("prediction").alias("_before"))
     where = F.array(
         F.struct(F.lit(ALL).alias("slice"), F.lit(ALL).alias("slice_value")),
@@ -108,15 +110,14 @@ def compare_scores(challenger: DataFrame, champion: DataFrame, project: Project)
     both = challenger.join(before, key).select(
         F.explode(where).alias("where"),
         (F.col("prediction") - F.col("_before")).alias("change"),
-        ((F.col("prediction") >= threshold) != (F.col("_before") >= threshold)).alias("flipped"),
+        flipped.alias("flipped"),
     )
-    flipped = F.avg(F.col("flipped").cast("double")) if project.model.kind == "binary" else F.lit(0.0)
     found = both.groupBy("where").agg(
         F.count(F.lit(1)).alias("n"),
         F.avg("change").alias("mean_change"),
         F.avg(F.abs("change")).alias("mean_absolute_change"),
         F.percentile_approx("change", list(QUANTILES), 10_000).alias("quantiles"),
-        flipped.alias("flipped"),
+        F.avg(F.col("flipped").cast("double")).alias("flipped"),
     )
     rows = found.select(
         "where.slice", "where.slice_value", "n", "mean_change", "mean_absolute_change",

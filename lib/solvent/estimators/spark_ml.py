@@ -15,7 +15,6 @@ from pyspark.ml.feature import (
     StringIndexerModel,
     VectorAssembler,
 )
-from pyspark.ml.functions import vector_to_array
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -23,6 +22,7 @@ from solvent.config.estimator import Estimator, class_params
 from solvent.errors import TrainingError
 from solvent.estimators.layout import canonical_layout
 from solvent.failure import cause
+from solvent.kinds import KINDS
 from solvent.session import SPARK_ERRORS, kept
 
 
@@ -162,12 +162,11 @@ def predict(model: Transformer, rows: DataFrame, kind: str, carried: Sequence[st
     Args:
         model: A pipeline made by fit.
         rows: The feature columns and those carried.
-        kind: "binary" or "regression".
+        kind: Of the labels.
         carried: Columns to keep.
 
     Returns:
-        The columns carried; prediction DOUBLE: the probability of label 1, or the number predicted.
+        The columns carried; prediction DOUBLE: what the kind predicts.
     """
-    scored = model.transform(rows)
-    value = vector_to_array(F.col("probability"))[1] if kind == "binary" else F.col("prediction")
-    return scored.select(*(F.col(f"`{name}`") for name in carried), value.alias("prediction"))
+    scored, of = model.transform(rows), KINDS[kind]
+    return scored.select(*(F.col(f"`{name}`") for name in carried), of.prediction(F.col(of.column)).alias("prediction"))

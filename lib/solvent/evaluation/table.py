@@ -16,18 +16,11 @@ import numpy as np
 from solvent.config.base import digest_of
 from solvent.config.expressions import Column
 from solvent.config.measures import Measures
-from solvent.evaluation import regression
 from solvent.evaluation.evaluate import ordered
-from solvent.evaluation.metrics import Kind
-from solvent.evaluation.paired import BINARY_SUMS, Days, DaySums
-from solvent.evaluation.result import (
-    CalibrationBin,
-    Curves,
-    Evaluation,
-    HistogramBin,
-    Measurement,
-    ThresholdPoint,
-)
+from solvent.evaluation.result import Evaluation, Measurement
+from solvent.kinds import KINDS
+from solvent.kinds.curves import CalibrationBin, Curves, HistogramBin, ThresholdPoint
+from solvent.kinds.paired import Days, DaySums
 from solvent.tables.warehouse import Warehouse
 
 EVALUATIONS, CURVES, DAYS = "evaluations", "evaluation_curves", "evaluation_days"
@@ -62,14 +55,11 @@ CURVE_COLUMNS = (
     ),
     Column("histogram", "ARRAY<STRUCT<lower:DOUBLE,upper:DOUBLE,positives:BIGINT,negatives:BIGINT>>"),
 )
-# Null are those of another kind of label.
-SUMS = tuple(dict.fromkeys([*BINARY_SUMS, *regression.SUMS]))
-DAY_COLUMNS = (
+DAY_KEY = (
     Column("evaluation", "STRING"),
     Column("slice", "STRING"),
     Column("slice_value", "STRING"),
     Column("day", "DATE"),
-    *(Column(name, "DOUBLE") for name in SUMS),
 )
 
 
@@ -108,6 +98,14 @@ class Subject:
         return digest_of([self.model_digest, self.features, times, measures.model_dump(mode="json"), *made])
 
 
+def day_columns() -> tuple[Column, ...]:
+    """The columns of DAYS, with the sums of all kinds; null are those of another than the model's."""
+    return (
+        *DAY_KEY,
+        *(Column(name, "DOUBLE") for name in dict.fromkeys(sum for of in KINDS.values() for sum in of.sums)),
+    )
+
+
 def find_evaluation(warehouse: Warehouse, subject: Subject, measures: Measures) -> Evaluation | None:
     """The evaluation of a subject, if it was made before."""
     name = subject.evaluation(measures)
@@ -130,16 +128,17 @@ def find_evaluation(warehouse: Warehouse, subject: Subject, measures: Measures) 
     )
 
 
-def find_days(warehouse: Warehouse, subject: Subject, measures: Measures, kind: Kind) -> DaySums:
+def find_days(warehouse: Warehouse, subject: Subject, measures: Measures, kind: str) -> DaySums:
     """The sums by day of an evaluation that was made before."""
     parts: dict[tuple[str, str], dict[date, Mapping[str, float]]] = {}
     for row in warehouse.rows(DAYS, evaluation=subject.evaluation(measures)):
         parts.setdefault((row["slice"], row["slice_value"]), {})[row["day"]] = row
-    names = BINARY_SUMS if kind == "binary" else ("n", *regression.SUMS)
     return DaySums(
         kind,
         {
-            part: Days(tuple(sorted(of)), {name: np.array([of[day][name] for day in sorted(of)]) for name in names})
+            part: Days(
+                tuple(sorted(of)), {name: np.array([of[day][name] for day in sorted(of)]) for name in KINDS[kind].sums}
+            )
             for part, of in parts.items()
         },
     )
@@ -151,7 +150,8 @@ def append_evaluation(
     """Enters an evaluation into the tables; once, however often it is called."""
     name = subject.evaluation(measures)
     warehouse.create(EVALUATIONS, COLUMNS)
-    warehouse.create(DAYS, DAY_COLUMNS)
+    columns = day_columns()
+    warehouse.create(DAYS, columns)
     warehouse.create(CURVES, CURVE_COLUMNS)
     pins = json.dumps(list(subject.pins))
     head = (
@@ -164,11 +164,16 @@ def append_evaluation(
     ]
     warehouse.append_rows(EVALUATIONS, rows, COLUMNS, digest_of([name, subject.model, subject.version]))
     by_day = [
-        (name, *part, day, *(float(of.sums[one][at]) if one in of.sums else None for one in SUMS))
+        (
+            name,
+            *part,
+            day,
+            *(float(of.sums[one.name][at]) if one.name in of.sums else None for one in columns[len(DAY_KEY) :]),
+        )
         for part, of in days.parts.items()
         for at, day in enumerate(of.days)
     ]
-    warehouse.append_rows(DAYS, by_day, DAY_COLUMNS, name)
+    warehouse.append_rows(DAYS, by_day, columns, name)
     # The curves come last: an evaluation that has them is complete.
     curves = found.curves
     row = (

@@ -11,7 +11,6 @@ import pandas as pd
 
 from solvent.config.base import midnight
 from solvent.errors import ConfigurationError
-from solvent.evaluation import ALL
 from solvent.features.profile import Reference, profile_of
 from solvent.investigation import RESOLVED, Investigation, investigations
 from solvent.investigation.causes import Analysis
@@ -21,6 +20,7 @@ from solvent.investigation.investigate import Look, look, series_of
 from solvent.investigation.wording import place
 from solvent.jobs.context import Context
 from solvent.jobs.trainings import predicted_holdout
+from solvent.kinds.slices import ALL
 from solvent.monitoring.streams import Stream
 from solvent.registry import ModelVersion
 from solvent.scoring import batches

@@ -11,12 +11,13 @@ from pyspark.sql import functions as F
 
 from solvent.deployment.canary import Changed, compare_scores
 from solvent.deployment.differences import between
-from solvent.deployment.wording import KINDS
-from solvent.evaluation import Evaluation, Lead, evaluate_by_day, lead
-from solvent.evaluation.memberships import quoted
-from solvent.evaluation.metrics import DESCRIPTIVE, UNPAIRED
+from solvent.deployment.wording import KINDS as DIFFERENCES
+from solvent.evaluation import Evaluation, evaluate_by_day
 from solvent.jobs.context import Context
 from solvent.jobs.trainings import trained_before
+from solvent.kinds import KINDS, paired
+from solvent.kinds.paired import Lead, lead
+from solvent.kinds.slices import quoted
 from solvent.registry import ModelVersion
 from solvent.session import kept
 from solvent.training import in_words, predict_holdout, require_inputs, unseen
@@ -32,7 +33,7 @@ class Comparison:
     Attributes:
         names: Of both, as figures call them.
         rows: The days that both are measured on, in words.
-        kind: "binary" or "regression".
+        kind: Of what they predict.
         threshold: At or above it a prediction counts as positive.
         metrics: In the order of model.yml.
         evaluations: Of both.
@@ -74,7 +75,6 @@ def compare(context: Context, before: ModelVersion, after: ModelVersion) -> Comp
         (rivals, before_by_day), (own, after_by_day) = (
             evaluate_by_day(scored, kind, measures, key) for scored in (rival, ours)
         )
-        paired = [name for name in measures.metrics if name not in {*UNPAIRED, *DESCRIPTIVE}]
         limits = limits_of(both, kind)
         return Comparison(
             names=(str(before), str(after)),
@@ -83,7 +83,10 @@ def compare(context: Context, before: ModelVersion, after: ModelVersion) -> Comp
             threshold=measures.threshold,
             metrics=measures.metrics,
             evaluations=(rivals, own),
-            leads={name: lead(name, after_by_day, before_by_day, confidence=measures.confidence) for name in paired},
+            leads={
+                name: lead(name, after_by_day, before_by_day, confidence=measures.confidence)
+                for name in paired(measures.metrics)
+            },
             changed=compare_scores(ours, rival, context.project),
             limits=limits,
             cells=cells_of(both, limits),
@@ -92,9 +95,10 @@ def compare(context: Context, before: ModelVersion, after: ModelVersion) -> Comp
 
 
 def limits_of(both: DataFrame, kind: str) -> tuple[float, float]:
-    """The span of predictions: of probabilities from 0 to 1, of numbers from the least to the largest."""
-    if kind == "binary":
-        return 0.0, 1.0
+    """The span of predictions: all that there can be or, where that is any number, from the least to the largest."""
+    limits = KINDS[kind].limits
+    if limits is not None:
+        return limits
     values = [F.col("prediction"), F.col("_before")]
     low, high = both.agg(F.min(F.least(*values)), F.max(F.greatest(*values))).collect()[0]
     return float(low), float(high) if high > low else float(low) + 1.0
@@ -141,7 +145,7 @@ def changes_table(comparison: Comparison) -> pd.DataFrame:
 def differences_table(context: Context, before: ModelVersion, after: ModelVersion) -> pd.DataFrame:
     """What two models were made from, where it differs, as `solvent diff` says it: kind, name, before, after."""
     found = between(context.registry.manifest(before), context.registry.manifest(after))
-    rows = [(KINDS[one.kind], one.name, one.before, one.after) for one in found]
+    rows = [(DIFFERENCES[one.kind], one.name, one.before, one.after) for one in found]
     if before.name != after.name:
         # A manifest holds the whole configuration, so that two models of one training differ by what they were told to be only.
         was, now = (context.registry.manifest(one)["estimator"] for one in (before, after))

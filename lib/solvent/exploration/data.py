@@ -16,13 +16,13 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from solvent.config.source import ALWAYS_KNOWN
-from solvent.evaluation import MISSING
 from solvent.features import Feature
 from solvent.features.profile import Reference, by_feature, cell_of, drawn_cells
 from solvent.features.table import declared
 from solvent.jobs.build_features import build_feature_table
 from solvent.jobs.context import Context
 from solvent.jobs.trainings import training_on
+from solvent.kinds.slices import MISSING
 from solvent.session import kept
 from solvent.sources.pins import read_source
 

@@ -20,13 +20,14 @@ from solvent.config.base import midnight
 from solvent.config.source import ALWAYS_KNOWN, TIMES
 from solvent.errors import ConfigurationError, RefusedError
 from solvent.estimators.spark_ml import predict
-from solvent.evaluation.memberships import quoted
 from solvent.explanation import BACKGROUND, Explanation, explain, sampled, seed_of
 from solvent.exploration.data import short
 from solvent.features.table import declared
 from solvent.investigation.examples import served
 from solvent.jobs.context import Context
 from solvent.jobs.trainings import trained_before
+from solvent.kinds import KINDS
+from solvent.kinds.slices import quoted
 from solvent.monitoring.monitor import labels_of
 from solvent.registry import ModelVersion
 from solvent.scoring import batches, predictions_table
@@ -255,7 +256,7 @@ def outcome_of(context: Context, row: ScoredRow) -> pd.DataFrame:
         .collect()
     )
     told = [("score", shown(scored["prediction"]))]
-    if kind == "binary":
+    if KINDS[kind].flipped is not None:
         side = "at or above" if scored["prediction"] >= measures.threshold else "below"
         told.append(("threshold", f"{measures.threshold:g}: the score is {side} it"))
     known = labels[0]["label"] if labels else None

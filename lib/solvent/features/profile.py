@@ -16,8 +16,8 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from solvent.config.expressions import Column
-from solvent.evaluation import MISSING
 from solvent.features.group import Feature
+from solvent.kinds.slices import MISSING
 from solvent.session import kept
 from solvent.tables.warehouse import Warehouse
 

@@ -34,14 +34,13 @@ from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
-from scipy.special import expit, logit
 
 from solvent.config.base import counted
 from solvent.errors import EvaluationError
-from solvent.evaluation import MISSING
-from solvent.evaluation.metrics import Kind
 from solvent.investigation.cells import FEATURE, LABEL, PREDICTED, PREDICTION, ROWS, SLICE, Floats, Split
-from solvent.investigation.periods import BIAS, Figures, Part, Periods, figures, first_since, means, quantity_moved
+from solvent.investigation.periods import BIAS, Figures, Part, Periods, figures, first_since, quantity_moved
+from solvent.kinds import KINDS
+from solvent.kinds.slices import MISSING
 
 SOURCE, MEAN_LABEL, RELATION, VOLUME = "source", "mean_label", "relation", "volume"
 RATE_OF_ROWS = "rows"
@@ -51,7 +50,6 @@ MOST_PARTS = 10
 # A cause or region that carries less is not told of.
 TRACE = 0.01
 # Log odds that no factor takes a rate beyond.
-MOST_LOG_ODDS = 20.0
 SMALLEST = 1e-12
 
 
@@ -98,7 +96,7 @@ class Analysis:
 
 
 def analyse(
-    days: Sequence[date], splits: Sequence[Split], change: date, sources: Mapping[str, str], kind: Kind
+    days: Sequence[date], splits: Sequence[Split], change: date, sources: Mapping[str, str], kind: str
 ) -> Analysis:
     """What carries the change of loss or bias since a day; see the module for method, formulas and limits.
 
@@ -107,7 +105,7 @@ def analyse(
         splits: By features, by PREDICTION and by slices.
         change: The first day of what is explained.
         sources: Feature -> the sources it is made from, in words.
-        kind: "binary" or "regression".
+        kind: Of the labels.
 
     Raises:
         EvaluationError: If there are fewer than two days before the change, or none since.
@@ -279,7 +277,7 @@ def by_slice(period: Periods) -> Cause | None:
     return Cause(SLICE, period.split.name, float(carried.sum() / able), (), tuple(most(surplus_parts(period))))
 
 
-def mean_label(whole: Periods, kind: Kind) -> float:
+def mean_label(whole: Periods, kind: str) -> float:
     """The share that a move of all labels alike carries, in what predictions did not follow."""
 
     def unfollowed(later: Floats, earlier: Floats) -> Floats:
@@ -297,27 +295,6 @@ def mean_label(whole: Periods, kind: Kind) -> float:
         return 0.0
     if whole.quantity == BIAS:
         return float(np.clip(-unusual / change, 0.0, 1.0))
-    worse = shifted_squares(whole.before, unusual) if kind == "regression" else shifted_odds(whole.before, unusual)
+    rows, labels, predictions = (whole.before[:, column] for column in (ROWS, LABEL, PREDICTED))
+    worse = KINDS[kind].loss_of_shift(rows, labels, predictions, unusual)
     return float(np.clip(worse / change, 0.0, 1.0))
-
-
-def shifted_squares(before: Floats, shift: float) -> float:
-    """By how much the mean squared error would change if all labels were shifted."""
-    total = before.sum(axis=0)
-    return float(shift**2 + 2 * shift * (total[LABEL] - total[PREDICTED]) / total[ROWS])
-
-
-def shifted_odds(before: Floats, shift: float) -> float:
-    """By how much the mean log loss would change if the odds of all labels were multiplied so that their rate moves by the shift.
-
-    In each cell of predictions the mean loss is linear in the rate of labels; its slope is the log odds against, at the mean prediction.
-    """
-    # Imported only here: it takes a quarter of a second, and `solvent plan` needs none of it.
-    from scipy.optimize import brentq
-
-    rows = before[:, ROWS]
-    weights, rates = rows / rows.sum(), (before[:, LABEL] + 0.5) / (rows + 1)
-    odds = logit(np.clip(means(before, PREDICTED), 1e-6, 1 - 1e-6))
-    wanted = float(np.clip(weights @ rates + shift, 1e-6, 1 - 1e-6))
-    factor = brentq(lambda log: float(weights @ expit(logit(rates) + log)) - wanted, -MOST_LOG_ODDS, MOST_LOG_ODDS)
-    return float(-(weights * (expit(logit(rates) + factor) - rates)) @ odds)

@@ -13,15 +13,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pyspark.sql import Column as Expression
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from solvent.evaluation.memberships import slice_value
-from solvent.evaluation.metrics import Kind
-from solvent.evaluation.tallies import log_loss_of
 from solvent.features import Feature
 from solvent.features.profile import Reference, cell_of
+from solvent.kinds.slices import slice_value
 
 Floats = NDArray[np.float64]
 
@@ -46,15 +43,6 @@ class Split:
     name: str
     cells: tuple[str, ...]
     sums: Floats
-
-
-def loss_of(kind: Kind) -> Expression:
-    """The loss of a row: log loss for a binary label, squared error for a number."""
-    prediction, label = F.col("prediction"), F.col("label")
-    if kind == "regression":
-        return F.pow(prediction - label, 2)
-    probability = F.when(label == 1.0, prediction).otherwise(F.lit(1.0) - prediction)
-    return log_loss_of(probability)
 
 
 def cell_sums(

@@ -17,12 +17,11 @@ from pyspark.sql import functions as F
 
 from solvent.config.base import midnight
 from solvent.config.project import Project
-from solvent.evaluation import ALL
-from solvent.evaluation.memberships import quoted, slice_value
 from solvent.features import Feature, FeatureGroup
 from solvent.features.table import predicted_within
 from solvent.identity import Manifest
-from solvent.investigation.cells import loss_of
+from solvent.kinds import KINDS
+from solvent.kinds.slices import ALL, quoted, slice_value
 from solvent.monitoring.labels import MATURED, with_labels
 from solvent.monitoring.monitor import labels_of
 from solvent.monitoring.streams import Stream
@@ -96,7 +95,7 @@ def rows_around(
         last = datetime.fromisoformat(manifest["windows"]["holdout_end"])
         before = holdout().where(predicted_within(last - lacking, last))
         rows = rows.unionByName(before.select(*columns))
-    return rows.withColumn("loss", loss_of(project.model.kind))
+    return rows.withColumn("loss", KINDS[project.model.kind].loss(F.col("label"), F.col("prediction")))
 
 
 def served(

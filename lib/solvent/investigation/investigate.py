@@ -15,8 +15,6 @@ from pyspark.sql import functions as F
 from solvent.config.base import midnight
 from solvent.config.project import Project
 from solvent.errors import EvaluationError
-from solvent.evaluation import ALL
-from solvent.evaluation.memberships import quoted, slice_value
 from solvent.features import Feature, FeatureGroup
 from solvent.features.profile import Reference, cell_of, stored_references
 from solvent.features.table import declared
@@ -28,6 +26,7 @@ from solvent.investigation.examples import Span, around, rows_around, scope_of
 from solvent.investigation.investigation import OPENED, Investigation, investigation_id
 from solvent.investigation.periods import Part
 from solvent.investigation.wording import place, said
+from solvent.kinds.slices import ALL, quoted, slice_value
 from solvent.monitoring import Monitored
 from solvent.monitoring.detector import VOLUME
 from solvent.monitoring.deviation import Finding

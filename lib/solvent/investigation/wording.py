@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from solvent.evaluation import MISSING
 from solvent.features.profile import OTHER, Reference
 from solvent.investigation.causes import MEAN_LABEL, RELATION, SOURCE, VOLUME, Analysis, Cause
 from solvent.investigation.cells import FEATURE, SLICE, cell_in_words
 from solvent.investigation.changes import Change
 from solvent.investigation.periods import Part
+from solvent.kinds.slices import MISSING
 
 MOST_NAMED = 4
 # Rows are missing somewhere rather than everywhere, if a part has lost so much more than its share.

@@ -8,10 +8,11 @@ import click
 
 from solvent.config.project import Project
 from solvent.errors import EvaluationError
-from solvent.evaluation import ALL, Evaluation
+from solvent.evaluation import Evaluation
 from solvent.jobs.context import Context, find_model, open_context
 from solvent.jobs.options import force_option, model_option, settings_of, where
 from solvent.jobs.trainings import trained_before
+from solvent.kinds.slices import ALL
 from solvent.registry import CHALLENGER, ModelVersion
 from solvent.release import Compared, Review, Shared, rival_of
 from solvent.training import Training, evaluation_of, find_baseline, in_words, unseen

@@ -8,11 +8,12 @@ import click
 
 from solvent.config.base import counted
 from solvent.errors import RefusedError
-from solvent.evaluation import ALL, DaySums
 from solvent.evaluation.table import find_days
 from solvent.jobs.context import Context, find_model, open_context
 from solvent.jobs.evaluate import evaluate_version
 from solvent.jobs.options import model_option, settings_of, where
+from solvent.kinds.paired import DaySums
+from solvent.kinds.slices import ALL
 from solvent.registry import CHALLENGER, CHAMPION
 from solvent.release import (
     Decision,

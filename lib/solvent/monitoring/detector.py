@@ -34,17 +34,17 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp, ndtr, ndtri
 
-from solvent.evaluation import badness
-from solvent.evaluation.metrics import SIGNED
+from solvent.kinds import metrics_by_name
+from solvent.kinds.metric import LABEL_RATE, SIGNED
 
 Floats = NDArray[np.float64]
 
-# Log of the label rate of a slice value: no metric of the model, but labels that stop being labels leave every metric looking usual.
-LABEL_RATE = "log_label_rate"
 # Of a feature: no metric of the model either, but of what it is given.
 CONCENTRATION = "concentration"
 # Log of the labelled rows of a window: where there are none, nothing else has a value.
 VOLUME = "log_rows"
+# What is judged beside metrics -> the signs that turn it into badness; either side of a label rate is bad.
+OWN_SIGNS = {LABEL_RATE: (1.0, -1.0), CONCENTRATION: (1.0,), VOLUME: (-1.0,)}
 # Shifts bet on, in standard deviations of a whitened window.
 SHIFTS = np.array([0.5, 1.0, 1.5, 2.0, 3.0])
 # Windows so far apart share no storm: half of their mean squared difference is the variance.
@@ -83,10 +83,11 @@ class ChangePoint:
 
 
 def directions(metric: str) -> tuple[float, ...]:
-    """The signs that turn a metric into badness: both for a signed metric and the label rate, of which either side is bad."""
-    if metric in SIGNED or metric == LABEL_RATE:
-        return (1.0, -1.0)
-    return (-1.0,) if metric == VOLUME else (badness(metric, 1.0),)
+    """The signs that turn a metric into badness: both for a signed metric, of which either side is bad."""
+    if metric in OWN_SIGNS:
+        return OWN_SIGNS[metric]
+    entry = metrics_by_name()[metric]
+    return (1.0, -1.0) if entry.better == SIGNED else (entry.badness(1.0),)
 
 
 def gather(metrics: Sequence[str], before: Floats, after: Floats, tolerances: Mapping[str, float]) -> list[Evidence]:

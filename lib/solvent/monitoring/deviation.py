@@ -47,7 +47,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from solvent.errors import EvaluationError
-from solvent.evaluation.metrics import DESCRIPTIVE
+from solvent.kinds import descriptive
 from solvent.monitoring.detector import (
     CONCENTRATION,
     VOLUME,
@@ -179,7 +179,7 @@ def require_usable(
             )
     for values in (streams, references):
         for stream, found in values.items():
-            if stream.metric in DESCRIPTIVE:
+            if descriptive(stream.metric):
                 raise EvaluationError(
                     f"{stream.metric} describes the rows, not the model: it cannot be better or worse; monitor other metrics"
                 )

@@ -24,8 +24,8 @@ from pyspark.sql import functions as F
 from scipy.special import chdtri
 
 from solvent.config.expressions import Column
-from solvent.evaluation import MISSING
 from solvent.features.profile import OTHER, Reference, profile_of, stored_references
+from solvent.kinds.slices import MISSING
 from solvent.monitoring.findings import WHOSE, append_once, whose
 from solvent.registry import ModelVersion
 from solvent.tables.warehouse import Warehouse

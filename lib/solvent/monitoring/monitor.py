@@ -21,12 +21,13 @@ from solvent.config.base import midnight
 from solvent.config.expressions import Column
 from solvent.config.monitoring import Monitoring
 from solvent.config.project import Project
-from solvent.evaluation import ALL
-from solvent.evaluation.metrics import DESCRIPTIVE
 from solvent.features import Feature
 from solvent.features.profile import by_window, cell_counts, stored_references
 from solvent.features.table import labelled_rows, predicted_within
-from solvent.monitoring.detector import CONCENTRATION, LABEL_RATE, VOLUME
+from solvent.kinds import descriptive, metrics_by_name
+from solvent.kinds.metric import LABEL_RATE
+from solvent.kinds.slices import ALL
+from solvent.monitoring.detector import CONCENTRATION, VOLUME
 from solvent.monitoring.deviation import Finding, Verdict, detect_deviations
 from solvent.monitoring.drift import Drift, append_counted, append_drift, concentrations
 from solvent.monitoring.findings import WHOSE, append_once, whose
@@ -41,7 +42,6 @@ from solvent.tables.warehouse import Warehouse
 
 PERFORMANCE, COVERAGE, DEVIATIONS = "performance", "label_coverage", "deviations"
 REFERENCE, LIFE = "reference", "life"
-POSITIVE_RATE = "positive_rate"
 FEATURE = "feature"
 PERFORMANCE_COLUMNS = (
     *WHOSE,
@@ -332,8 +332,10 @@ def judged(
     reference: dict[tuple[Stream, date], float | None] = {}
     life: dict[tuple[Stream, date], float | None] = {}
     for (phase, window, slice, value, metric), latest in measured.items():
+        if metric not in settings.judged(project.evaluation.metrics):
+            continue
         stream = stream_of(metric, slice, value)
-        if metric in settings.judged(project.evaluation.metrics) and stream.metric not in DESCRIPTIVE:
+        if not descriptive(stream.metric):
             usable = value_of(stream, latest) if latest.n >= settings.min_rows else None
             settled = phase == REFERENCE or (judged_from is not None and window < judged_from)
             (reference if settled else life)[stream, window] = usable
@@ -372,7 +374,7 @@ def volume(rows: int) -> float:
 
 def stream_of(metric: str, slice: str, slice_value: str) -> Stream:
     """The stream that a measurement is a value of."""
-    return Stream(LABEL_RATE if metric == POSITIVE_RATE else metric, slice, slice_value)
+    return Stream(metrics_by_name()[metric].judged_as or metric, slice, slice_value)
 
 
 def value_of(stream: Stream, figure: Figure) -> float | None:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from solvent.evaluation import ALL
+from solvent.kinds.metric import LABEL_RATE
+from solvent.kinds.slices import ALL
 from solvent.monitoring.detector import (
     CONCENTRATION,
-    LABEL_RATE,
     Floats,
 )
 

@@ -10,9 +10,8 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from solvent.config.measures import Measures
-from solvent.evaluation import ALL, Measurement, measure
-from solvent.evaluation.memberships import slice_value
-from solvent.evaluation.metrics import Kind
+from solvent.evaluation import Measurement, measure
+from solvent.kinds.slices import ALL, slice_value
 
 WINDOW = "_window"
 # A date has ten characters, so that what comes after the eleventh is the slice's value, whatever it holds.
@@ -28,13 +27,13 @@ class WindowMeasurement:
 
 
 def measured_windows(
-    labelled: DataFrame, kind: Kind, measures: Measures, key: Sequence[str], window: str
+    labelled: DataFrame, kind: str, measures: Measures, key: Sequence[str], window: str
 ) -> list[WindowMeasurement]:
     """Measures every window by itself, overall and by slice.
 
     Args:
         labelled: The key; the slice columns; prediction_time TIMESTAMP; prediction DOUBLE; label DOUBLE, never null.
-        kind: "binary" or "regression".
+        kind: Of the labels.
         measures: Metrics, slices, threshold and confidence.
         key: Columns that name a row.
         window: "day" or "week".

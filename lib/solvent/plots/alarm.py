@@ -28,7 +28,7 @@ from solvent.plots.style import (
     picture,
     styled,
 )  # fmt: skip
-from solvent.report.page import WORDS
+from solvent.report.page import words
 
 MOST_CELLS = 14
 
@@ -71,7 +71,7 @@ def known(days: Any, judged: bool) -> tuple[list[Any], list[float]]:
 
 def in_words(stream: Stream) -> str:
     """What a stream is of."""
-    return f"{WORDS.get(stream.metric, stream.metric)} of {stream.rows}"
+    return f"{words(stream.metric)} of {stream.rows}"
 
 
 @styled

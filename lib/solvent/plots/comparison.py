@@ -8,12 +8,14 @@ from typing import Any
 import numpy as np
 from matplotlib.colors import LogNorm
 
-from solvent.evaluation import ALL, Lead, Measurement
-from solvent.evaluation.metrics import DESCRIPTIVE, HIGHER_IS_BETTER, SIGNED
+from solvent.evaluation import Measurement
 from solvent.exploration import Comparison
 from solvent.exploration.comparison import BINS
+from solvent.kinds import KINDS, metrics_by_name
+from solvent.kinds.paired import Lead
+from solvent.kinds.slices import ALL
 from solvent.plots.style import BLUE, GREY, PALE_GREY, SOFT, Picture, bars_only, grid_of, percent, picture, styled
-from solvent.report.page import WORDS
+from solvent.report.page import words
 
 # The first model of a comparison, and the second.
 COLOURS = (GREY, BLUE)
@@ -38,19 +40,14 @@ def metrics(comparison: Comparison) -> Picture:
         axes.set_yticks([])
         axes.locator_params(axis="x", nbins=5)
         axes.margins(x=0.15)
-        axes.set_title(
-            f"{WORDS.get(name, name)}{better(name)}\n{lead_in_words(comparison.leads.get(name))}", fontsize=9
-        )
+        axes.set_title(f"{words(name)}{better(name)}\n{lead_in_words(comparison.leads.get(name))}", fontsize=9)
     return made
 
 
 def better(metric: str) -> str:
     """Which values of a metric are better."""
-    if metric in DESCRIPTIVE:
-        return ""
-    return (
-        ", best at 0" if metric in SIGNED else ", more is better" if metric in HIGHER_IS_BETTER else ", less is better"
-    )
+    which = metrics_by_name()[metric].better
+    return f", {which}" if which else ""
 
 
 def lead_in_words(lead: Lead | None) -> str:
@@ -76,7 +73,7 @@ def slices(comparison: Comparison, metric: str) -> Picture:
     names = list(dict.fromkeys(one.slice for one in comparison.evaluations[1].measurements if one.slice != ALL))
     values = {name: slice_values(comparison, name, metric) for name in names}
     made = picture(
-        f"{WORDS.get(metric, metric)} by slice{better(metric)}",
+        f"{words(metric)} by slice{better(metric)}",
         f"Grey: {comparison.names[0]}. Blue: {comparison.names[1]}. Dashed: of all rows. Bars are intervals; rows in brackets.",
         1.3 + 0.3 * max(map(len, values.values()), default=1),
     )
@@ -107,12 +104,12 @@ def slice_values(comparison: Comparison, name: str, metric: str) -> Sequence[str
 @styled
 def predictions(comparison: Comparison) -> Picture:
     """Where the predictions of both models differ, by how much, and how far either is to be believed."""
-    binary = comparison.kind == "binary"
+    calibrated = KINDS[comparison.kind].percent
     made = picture("Where predictions differ", "", 3.9)
-    each = grid_of(made, 3 if binary else 2, 3)
+    each = grid_of(made, 3 if calibrated else 2, 3)
     both(next(each), comparison)
     changes(next(each), comparison)
-    if binary:
+    if calibrated:
         calibration(next(each), comparison)
     return made
 
@@ -127,9 +124,10 @@ def both(axes: Any, comparison: Comparison) -> None:
         counts, origin="lower", extent=extent, cmap="Blues", norm=LogNorm(0.5, np.nanmax(counts)), aspect="auto"
     )
     axes.plot([low, high], [low, high], color=SOFT, linewidth=0.8)
-    if comparison.kind == "binary":
+    if KINDS[comparison.kind].flipped is not None:
         axes.axvline(comparison.threshold, color=SOFT, linestyle=(0, (4, 3)), linewidth=0.8)
         axes.axhline(comparison.threshold, color=SOFT, linestyle=(0, (4, 3)), linewidth=0.8)
+    if KINDS[comparison.kind].percent:
         percent(axes.xaxis)
         percent(axes.yaxis)
     axes.set_title("Rows by both predictions (darker: more)")
@@ -148,7 +146,7 @@ def changes(axes: Any, comparison: Comparison) -> None:
     axes.set_title("Share of rows by change")
     axes.set_xlabel(f"prediction of {comparison.names[1]} less the other")
     percent(axes.yaxis)
-    if comparison.kind == "binary":
+    if KINDS[comparison.kind].percent:
         percent(axes.xaxis)
 
 

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.colors import LinearSegmentedColormap
 
-from solvent.evaluation import MISSING
-from solvent.evaluation.intervals import wilson
 from solvent.exploration import Profile, strength
 from solvent.features import Feature
 from solvent.features.profile import Reference
+from solvent.kinds import KINDS
+from solvent.kinds.slices import MISSING
 from solvent.plots.style import (
     BLUE,
     GREY,
@@ -109,11 +109,11 @@ def label_by_feature(profile: Profile, kind: str) -> Picture:
 
     Args:
         profile: Of training rows.
-        kind: "binary" or "regression".
+        kind: Of the label.
     """
     chosen = strength(profile)["feature"].head(MOST_FEATURES)
     features = {one.name: one for one in profile.features}
-    what = f"share of {profile.label}" if kind == "binary" else f"mean {profile.label}"
+    what = KINDS[kind].mean_label.format(label=profile.label)
     made = picture(
         f"How {profile.label} goes with features, the strongest first",
         "Grey bars: share of training rows in each cell, which is named by its least value. Blue: "
@@ -141,10 +141,12 @@ def panel(axes: Any, profile: Profile, feature: Feature, kind: str, what: str) -
     axes.plot(places[joined], means[joined], color=BLUE, linewidth=1.2)
     axes.plot(places[enough], means[enough], "o", color=BLUE, markersize=3.6)
     axes.axhline(profile.rate, color=GREY, linestyle=(0, (4, 3)), linewidth=1)
-    if kind == "binary":
-        found = [wilson(int(one.labels), int(one.rows), CONFIDENCE) for one in counts[enough].itertuples()]
+    interval = KINDS[kind].mean_label_interval
+    if interval is not None:
+        found = [interval(one.labels, one.rows, CONFIDENCE) for one in counts[enough].itertuples()]
         lows, highs = [one.low for one in found], [one.high for one in found]
         axes.vlines(places[enough], lows, highs, color=BLUE, alpha=0.5, linewidth=1.2)
+    if KINDS[kind].percent:
         percent(axes.yaxis)
     name_cells(axes, [tick(profile.cells[feature.name], cell) for cell in order])
     axes.set_title(feature.name, fontsize=9.5)

@@ -10,6 +10,8 @@ import pandas as pd
 
 from solvent.config.base import counted
 from solvent.explanation import Contribution, Explanation, Floats
+from solvent.kinds import KINDS
+from solvent.kinds.kind import Kind
 from solvent.plots.style import BLUE, GREY, ORANGE, SOFT, TEXT, Picture, bars_only, percent, picture, styled
 
 MOST_BARS = 12
@@ -23,9 +25,10 @@ def contributions(explanation: Explanation, kind: str, values: pd.DataFrame | No
 
     Args:
         explanation: Of the row.
-        kind: "binary" or "regression".
+        kind: Of what is predicted.
         values: feature, value, of exploration.features_beside, to be told beside the names; None for groups of features.
     """
+    of = KINDS[kind]
     bars, rest = explanation.contributions[:MOST_BARS], explanation.contributions[MOST_BARS:]
     known = {} if values is None else dict(zip(values["feature"], values["value"], strict=True))
     names = [f"{one.player} = {known[one.player]}" if one.player in known else one.player for one in bars]
@@ -35,30 +38,29 @@ def contributions(explanation: Explanation, kind: str, values: pd.DataFrame | No
         steps.append(sum(one.value for one in rest))
     ends = explanation.mean + np.cumsum(steps)
     starts = ends - steps
-    unit = "probability" if kind == "binary" else "prediction"
     made = picture(
-        f"From the mean score {said(explanation.mean, kind)} to this row's {said(explanation.score, kind)}",
-        f"Shapley values, in units of {unit}, against {counted(explanation.rows, 'row')} of the holdout; whiskers: 95 % sampling error "
+        f"From the mean score {of.score_text(explanation.mean)} to this row's {of.score_text(explanation.score)}",
+        f"Shapley values, in units of {of.unit}, against {counted(explanation.rows, 'row')} of the holdout; whiskers: 95 % sampling error "
         "of a bar. "
         "They tell what the model does, not what would change the outcome.",
         1.5 + 0.3 * len(names),
     )
     axes = made.subplots()
-    waterfall(axes, bars, starts, ends, kind)
-    levels(axes, explanation, kind)
+    waterfall(axes, bars, starts, ends, of)
+    levels(axes, explanation, of)
     axes.set_yticks(range(len(names)), names)
     axes.invert_yaxis()
     # Bars end at the edge otherwise.
     axes.use_sticky_edges = False
     axes.margins(x=0.05, y=0.02)
     bars_only(axes)
-    if kind == "binary":
+    if of.percent:
         percent(axes.xaxis)
     axes.set_xlabel("score")
     return made
 
 
-def waterfall(axes: Any, bars: Sequence[Contribution], starts: Floats, ends: Floats, kind: str) -> None:
+def waterfall(axes: Any, bars: Sequence[Contribution], starts: Floats, ends: Floats, of: Kind) -> None:
     """A bar for each step, which begins where the one before ends, with its whisker and what it adds; the last may be of all others."""
     places, steps = np.arange(len(ends)), ends - starts
     errors = np.array([SURE * one.error for one in bars] + [0.0] * (len(ends) - len(bars)))
@@ -67,23 +69,13 @@ def waterfall(axes: Any, bars: Sequence[Contribution], starts: Floats, ends: Flo
     axes.vlines(ends[:-1], places[:-1] + 0.31, places[1:] - 0.31, color=GREY, linewidth=0.8)
     for place, right, step in zip(places, np.maximum(starts, ends + errors), steps, strict=True):
         beside = {"textcoords": "offset points", "va": "center", "fontsize": 8.5, "color": SOFT}
-        axes.annotate(added(step, kind), (right, place), (6, 0), **beside)
+        axes.annotate(of.change_text(step), (right, place), (6, 0), **beside)
 
 
-def levels(axes: Any, explanation: Explanation, kind: str) -> None:
+def levels(axes: Any, explanation: Explanation, of: Kind) -> None:
     """Lines at the mean score and the row's, named on the outer side of each, so that names do not meet."""
     low, high = sorted([(explanation.mean, "mean"), (explanation.score, "this row")])
     for (value, name), side in ((low, "right"), (high, "left")):
         axes.axvline(value, color=GREY, linestyle=(0, (4, 3)), linewidth=1)
         above = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points", "fontsize": 8.5, "color": SOFT}
-        axes.annotate(f"{name} {said(value, kind)}", (value, 1), (0, 3), ha=side, **above)
-
-
-def said(value: float, kind: str) -> str:
-    """A score as people read it."""
-    return f"{value:.1%}" if kind == "binary" else f"{value:.4g}"
-
-
-def added(value: float, kind: str) -> str:
-    """What is added, with its sign; of probabilities in points."""
-    return f"{100 * value:+.1f}" if kind == "binary" else f"{value:+.3g}"
+        axes.annotate(f"{name} {of.score_text(value)}", (value, 1), (0, 3), ha=side, **above)

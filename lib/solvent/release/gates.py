@@ -14,7 +14,10 @@ from dataclasses import dataclass, field, replace
 
 from solvent.config.base import counted
 from solvent.config.measures import Gate
-from solvent.evaluation import ALL, DaySums, Evaluation, Lead, Measurement, badness, lead
+from solvent.evaluation import Evaluation, Measurement
+from solvent.kinds import badness
+from solvent.kinds.paired import DaySums, Lead, lead
+from solvent.kinds.slices import ALL
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from solvent.config.project import Project
-from solvent.evaluation import DaySums, Lead, lead
-from solvent.evaluation.metrics import DESCRIPTIVE, UNPAIRED
 from solvent.evaluation.table import Subject
 from solvent.identity import parse_manifest
+from solvent.kinds import paired
+from solvent.kinds.paired import DaySums, Lead, lead
 from solvent.registry import CHALLENGER, CHAMPION, ModelVersion
 from solvent.release.decide import champion_of, decisions, looks_of
 from solvent.release.gates import SHARED, Compared, GateResult, apply_gates
@@ -117,7 +117,7 @@ def leads_of(project: Project, review: Review, days: Mapping[str, DaySums]) -> d
         days: Role -> sums by day.
     """
     measures = project.evaluation
-    metrics = [name for name in measures.metrics if name not in (*UNPAIRED, *DESCRIPTIVE)]
+    metrics = [*paired(measures.metrics)]
     compared = replace(review.compared, days=days)
     return {
         rival: {name: lead(name, sides[CHALLENGER], sides[rival], confidence=measures.confidence) for name in metrics}

@@ -6,13 +6,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from solvent.jobs.context import Context
+from solvent.kinds import KINDS
 from solvent.replay.steps import Step
 from solvent.replay.ways import ROLES, WAYS, leads_over_never, reigns_of, way_of
 from solvent.report import write_page
 from solvent.report.replay import Mark, ReplayPage, replay_page
 from solvent.settings import Settings
-
-CHARTED = ("log_loss", "prediction_bias", "positive_rate", "rmse", "bias")
 
 
 def marks_of(steps: Sequence[Step]) -> list[Mark]:
@@ -41,7 +40,7 @@ def write_replay(settings: Settings, steps: Sequence[Step], say: Callable[[str],
         steps[0].as_of,
         steps[-1].as_of,
         metrics,
-        [metric for metric in metrics if metric in (metrics[0], *CHARTED)],
+        [metric for metric in metrics if metric in (metrics[0], *KINDS[settings.project.model.kind].charted)],
         [way for way, _ in ways.values()],
         leads_over_never(context, {name: sums for name, (_, sums) in ways.items()}),
         marks_of(steps),

@@ -12,10 +12,12 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from solvent.config.base import midnight
-from solvent.evaluation import ALL, DaySums, Evaluation, day_sums, evaluate, lead
-from solvent.evaluation.metrics import DESCRIPTIVE, UNPAIRED
+from solvent.evaluation import Evaluation, evaluate
 from solvent.jobs.context import Context
 from solvent.jobs.score import predictions_of, score_interval
+from solvent.kinds import paired
+from solvent.kinds.paired import DaySums, day_sums, lead
+from solvent.kinds.slices import ALL
 from solvent.monitoring import matured_predictions
 from solvent.replay.steps import Step
 from solvent.report.replay import Versus, Way
@@ -103,7 +105,6 @@ def leads_over_never(context: Context, sums: Mapping[str, DaySums]) -> list[Vers
     confidence = context.project.evaluation.confidence
     return [
         Versus(metric, WAYS[ours], WAYS[NEVER], lead(metric, sums[ours], sums[NEVER], confidence=confidence))
-        for metric in context.project.evaluation.metrics
-        if metric not in UNPAIRED and metric not in DESCRIPTIVE
+        for metric in paired(context.project.evaluation.metrics)
         for ours in (POLICY, MONTHLY)
     ]

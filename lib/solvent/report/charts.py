@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from markupsafe import Markup, escape
 
 from solvent.config.base import counted
-from solvent.evaluation.result import CalibrationBin, HistogramBin, ThresholdPoint
+from solvent.kinds.curves import CalibrationBin, HistogramBin, ThresholdPoint
 
 WIDTH, HEIGHT = 340, 300
 # A tick of seven characters has room beside the title of the y axis.

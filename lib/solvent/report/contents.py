@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from solvent.config.project import Project
-from solvent.evaluation import Evaluation, Lead
+from solvent.evaluation import Evaluation
 from solvent.features import Feature
 from solvent.identity import Manifest
 from solvent.importance import Importances
+from solvent.kinds.paired import Lead
 from solvent.release import SHARED, Decision, GateResult, Review
 from solvent.report.page import BASELINE, CHALLENGER, CHAMPION, ModelPage
 from solvent.training import in_words

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from solvent.config.project import Project
-from solvent.evaluation import ALL
 from solvent.investigation import Dossier
 from solvent.investigation.wording import place
-from solvent.report.page import WORDS, style, templates_of_pages
+from solvent.kinds.slices import ALL
+from solvent.report.page import style, templates_of_pages, words
 from solvent.report.timeline import timeline
 
 KINDS = {
@@ -29,7 +29,7 @@ def investigation_page(dossier: Dossier, project: Project, environment: str, sho
     """
     one, headline = dossier.investigation, dossier.headline
     stream = headline.stream
-    what = WORDS.get(stream.metric, stream.metric)
+    what = words(stream.metric)
     templates = templates_of_pages()
     return templates.get_template("investigation.html.j2").render(
         one=one,

@@ -9,40 +9,23 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from solvent.evaluation import ALL, Evaluation, Lead, Measurement, badness
-from solvent.evaluation.metrics import DESCRIPTIVE, UNPAIRED
+from solvent.evaluation import Evaluation, Measurement
 from solvent.features import Feature
 from solvent.identity import Manifest
 from solvent.importance import Importances
+from solvent.kinds import KINDS, badness, descriptive, metrics_by_name
+from solvent.kinds.paired import Lead
+from solvent.kinds.slices import ALL
 from solvent.release import Decision, GateResult
 from solvent.report import charts
 
 CHALLENGER, CHAMPION, BASELINE = "challenger", "champion", "baseline"
-WORDS = {
-    "auc": "Area under the ROC curve",
-    "average_precision": "Average precision",
-    "log_loss": "Log loss",
-    "brier": "Brier score",
-    "accuracy": "Accuracy",
-    "precision": "Precision",
-    "recall": "Recall",
-    "f1": "F1",
-    "calibration_error": "Calibration error",
-    "prediction_bias": "Prediction bias",
-    "positive_rate": "Positive labels",
+# What monitoring judges beside metrics.
+STREAMS = {
     "log_label_rate": "Label rate (its logarithm)",
     "concentration": "Concentration",
     "log_rows": "Labelled rows (their logarithm)",
-    "rmse": "Root mean squared error",
-    "mae": "Mean absolute error",
-    "r2": "Variance explained (R²)",
-    "bias": "Bias",
 }
-NOT_COMPARED = {
-    **dict.fromkeys(UNPAIRED, "no interval of a lead by it is known to hold"),
-    **dict.fromkeys(DESCRIPTIVE, "tells of the rows"),
-}
-BESIDE = ("prediction_bias", "calibration_error", "positive_rate", "bias", "mae")
 
 
 @dataclass(frozen=True)
@@ -100,11 +83,23 @@ class SliceRow:
     beside: Sequence[Measurement]
 
 
+def words(metric: str) -> str:
+    """A metric, or what monitoring judges beside them, as people read it."""
+    entry = metrics_by_name().get(metric)
+    return STREAMS.get(metric, metric) if entry is None else entry.title
+
+
+def not_compared(metric: str) -> str:
+    """Why there is no lead by a metric."""
+    return "tells of the rows" if descriptive(metric) else "no interval of a lead by it is known to hold"
+
+
 def model_page(page: ModelPage) -> str:
     """The page as HTML; the same page gives the same text."""
     templates = templates_of_pages()
     headline = page.metrics[0]
-    beside = [name for name in BESIDE if name in page.metrics and name != headline][:3]
+    told = [name for kind in KINDS.values() for name in kind.beside if name in page.metrics]
+    beside = [name for name in told if name != headline][:3]
     return templates.get_template("model.html.j2").render(
         page=page,
         manifest=page.manifest,
@@ -117,7 +112,7 @@ def model_page(page: ModelPage) -> str:
         beside=beside,
         failed=[gate for gate in page.gates if not gate.passed],
         features=features(page),
-        unpaired=NOT_COMPARED,
+        unpaired=not_compared,
         style=style(templates),
     )
 
@@ -145,7 +140,7 @@ def templates_of_pages() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    templates.filters.update(number=number, words=lambda metric: WORDS.get(metric, metric))
+    templates.filters.update(number=number, words=words)
     return templates
 
 

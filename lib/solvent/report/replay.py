@@ -8,7 +8,8 @@ from datetime import date, timedelta
 
 from markupsafe import Markup, escape
 
-from solvent.evaluation import Lead, Measurement
+from solvent.evaluation import Measurement
+from solvent.kinds.paired import Lead
 from solvent.report.page import style, templates_of_pages
 from solvent.report.timeline import BOTTOM, HEIGHT, TOP, Scale, axes, line, picture
 

@@ -36,6 +36,7 @@ from solvent.features.table import (
     read_once,
 )
 from solvent.identity import Manifest
+from solvent.kinds import KINDS
 from solvent.registry import ModelVersion, Registry
 from solvent.scoring.batches import Claim, Interval, ScoreBatch, batch_name, batches, claimed, find_batch, note
 from solvent.session import kept
@@ -236,7 +237,4 @@ def feature_rows(
 
 def scorable(project: Project) -> Expression:
     """Whether a prediction is what it should be."""
-    value = F.col("prediction")
-    if project.model.kind == "binary":
-        return F.coalesce(value.between(0.0, 1.0), F.lit(False))
-    return F.coalesce(~F.isnan(value) & (F.abs(value) < F.lit(float("inf"))), F.lit(False))
+    return KINDS[project.model.kind].valid_prediction(F.col("prediction"))

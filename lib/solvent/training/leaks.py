@@ -10,6 +10,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from solvent.estimators.spark_ml import Inputs
+from solvent.kinds.kind import Kind
 
 # An AUC, or an absolute rank correlation with a numeric label; features that were honestly known before hardly ever have it.
 SUSPICIOUS = 0.99
@@ -18,48 +19,43 @@ SUSPICIOUS = 0.99
 ROWS, LEAST_ROWS = 5000, 20
 
 
-def leaks(rows: DataFrame, counts: Mapping[float | None, int], inputs: Inputs, key: Sequence[str]) -> Iterator[str]:
+def leaks(
+    rows: DataFrame,
+    counts: Mapping[float | None, int],
+    inputs: Inputs,
+    key: Sequence[str],
+    kind: Kind,
+) -> Iterator[str]:
     """A line for each feature that tells the label nearly perfectly, by a sample of rows of bounded size.
 
     Args:
         rows: The training rows: key, inputs, label DOUBLE.
-        counts: Rows by label, 0.0 and 1.0, of which about as many are drawn of each; all of them under None for a regression.
+        counts: Rows by label, 0.0 and 1.0, of which about as many are drawn of each; all of them under None where labels are no classes.
         inputs: The feature columns.
         key: The natural key of the rows, by whose hash they are drawn.
+        kind: Of the labels.
     """
-    binary = None not in counts
     drawn = F.pmod(F.xxhash64(*key), F.lit(max(1, max(counts.values()) // ROWS)))
-    if binary:
+    if kind.classes:
         every = {label: max(1, number // ROWS) for label, number in counts.items()}
         drawn = F.pmod(F.xxhash64(*key), F.when(F.col("label") == 1, every[1.0]).otherwise(every[0.0]))
     values = [F.col(f"`{name}`").cast("double").alias(name) for name in inputs.numbers]
     values += [F.col(f"`{name}`") for name in inputs.categories]
     sample: Any = rows.where(drawn == 0).select("label", *values).toPandas()
     for name in inputs.names:
-        strength = strength_of(sample[name], sample["label"], binary)
+        strength = strength_of(sample[name], sample["label"], kind)
         if strength > SUSPICIOUS:
-            what = "an AUC" if binary else "a rank correlation with the label"
-            yield f"feature {name} alone has {what} of {strength:.3f}: look whether it knows what is to be predicted"
+            yield f"feature {name} alone has {kind.association_text} of {strength:.3f}: look whether it knows what is to be predicted"
 
 
-def strength_of(values: pd.Series, label: pd.Series, binary: bool) -> float:
-    """The AUC of a feature alone, whichever way round, or its absolute rank correlation with a numeric label; 0 of too few rows."""
+def strength_of(values: pd.Series, label: pd.Series, kind: Kind) -> float:
+    """How well a feature alone tells the label, by the kind's own measure; 0 of too few rows."""
     if values.dtype == object or pd.api.types.is_string_dtype(values):
         values, label = rates(values, label)
-    of_class = label.value_counts()
-    if (len(of_class) < 2 or of_class.min() < LEAST_ROWS) if binary else len(label) < LEAST_ROWS:
+    if min([int((label == one).sum()) for one in kind.classes] or [len(label)]) < LEAST_ROWS:
         return 0.0
     # What is missing comes first or last, as a tree can put it.
-    found = []
-    for end in ("top", "bottom"):
-        ranks = values.rank(na_option=end)
-        if binary:
-            positive, negative = of_class[1.0], of_class[0.0]
-            auc = (ranks[label == 1].sum() - positive * (positive + 1) / 2) / (positive * negative)
-            found.append(max(auc, 1 - auc))
-        else:
-            found.append(0.0 if ranks.nunique() < 2 else abs(ranks.corr(label.rank())))
-    return float(max(found))
+    return max(kind.association(values.rank(na_option=end), label) for end in ("top", "bottom"))
 
 
 def rates(values: pd.Series, label: pd.Series) -> tuple[pd.Series, pd.Series]:

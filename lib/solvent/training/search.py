@@ -25,9 +25,10 @@ from solvent.config.measures import Measures
 from solvent.config.windows import Intervals
 from solvent.errors import SolventError, TrainingError
 from solvent.estimators.spark_ml import Inputs, fit, predict
-from solvent.evaluation import badness, measure
-from solvent.evaluation.metrics import SIGNED
+from solvent.evaluation import measure
 from solvent.failure import cause
+from solvent.kinds import KINDS
+from solvent.kinds.metric import SIGNED, Metric
 from solvent.session import SPARK_ERRORS, at_once, kept
 
 
@@ -106,7 +107,8 @@ def search(
     """
     if estimator.search is None:
         return None
-    metric = estimator.search.decides(estimator.kind)
+    kind = KINDS[estimator.kind]
+    metric = kind.metric(estimator.search.metric or kind.default_metric)
     rows = rows.select(*key, *inputs.names, "label", "prediction_time", "label_available_time")
 
     def measured(trial: tuple[dict[str, Any], Fold]) -> float:
@@ -114,11 +116,11 @@ def search(
         try:
             model = fit(rows.where(fold.fitted), estimator.with_params(params), inputs, key, section)
             scored = predict(model, rows.where(fold.measured), estimator.kind, [*key, "label"])
-            (one,) = measure(scored, estimator.kind, Measures(metrics=(metric,), threshold=threshold), key)
+            (one,) = measure(scored, estimator.kind, Measures(metrics=(metric.name,), threshold=threshold), key)
         except (SolventError, *SPARK_ERRORS) as error:
             raise TrainingError(f"{fold}, candidate {written(params)}: {cause(error)}") from None
         if one.value is None:
-            raise TrainingError(f"{fold}, candidate {written(params)}: {metric} is {one.method}")
+            raise TrainingError(f"{fold}, candidate {written(params)}: {metric.name} is {one.method}")
         return one.value
 
     with kept(rows):
@@ -148,9 +150,10 @@ def counted(rows: DataFrame, folds: Sequence[Fold], kind: str) -> list[CountedFo
         if not fitted or not measured:
             what = "was known before" if not fitted else f"follows before {fold.end:%Y-%m-%d %H:%M} UTC"
             raise TrainingError(f"{fold}: no label {what}; set fewer search.folds, or a longer windows.train")
-        if kind == "binary" and positives in (0, fitted):
+        only = KINDS[kind].only_label(fitted, positives)
+        if only is not None:
             raise TrainingError(
-                f"{fold}: the {fitted} labels known before are all {1 if positives else 0}, so that there is nothing to tell "
+                f"{fold}: the {fitted} labels known before are all {only:g}, so that there is nothing to tell "
                 "apart; set fewer search.folds, or a longer windows.train"
             )
         found.append(CountedFold(**fold.model_dump(), fitted_rows=fitted, measured_rows=measured))
@@ -158,20 +161,20 @@ def counted(rows: DataFrame, folds: Sequence[Fold], kind: str) -> list[CountedFo
 
 
 def decided(
-    metric: str, folds: Sequence[CountedFold], tried: Sequence[dict[str, Any]], values: Sequence[float]
+    metric: Metric, folds: Sequence[CountedFold], tried: Sequence[dict[str, Any]], values: Sequence[float]
 ) -> SearchResult:
     """The search from what was tried on each fold in turn, candidate by candidate, and the values found."""
     candidates = []
     for at in range(0, len(values), len(folds)):
         found = tuple(values[at : at + len(folds)])
         candidates.append(Candidate(params=tried[at], values=found, mean=mean_of(metric, found)))
-    best = min(candidates, key=lambda one: badness(metric, one.mean))
-    return SearchResult(metric=metric, folds=tuple(folds), candidates=tuple(candidates), chosen=best.params)
+    best = min(candidates, key=lambda one: metric.badness(one.mean))
+    return SearchResult(metric=metric.name, folds=tuple(folds), candidates=tuple(candidates), chosen=best.params)
 
 
-def mean_of(metric: str, values: Sequence[float]) -> float:
+def mean_of(metric: Metric, values: Sequence[float]) -> float:
     """The mean over folds; of a bias the mean distance from zero, since folds biased to either side would cancel out."""
-    return math.fsum(abs(value) if metric in SIGNED else value for value in values) / len(values)
+    return math.fsum(abs(value) if metric.better == SIGNED else value for value in values) / len(values)
 
 
 def written(params: Mapping[str, Any]) -> str:

@@ -11,8 +11,9 @@ from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, Schema
 
 from solvent.config.estimator import Estimator
-from solvent.evaluation import ALL, Evaluation
+from solvent.evaluation import Evaluation
 from solvent.identity import Manifest
+from solvent.kinds.slices import ALL
 from solvent.registry.registry import MANIFEST_FILE
 from solvent.sources.pins import source_table
 from solvent.tables.warehouse import Warehouse

@@ -20,9 +20,12 @@ from solvent.config.estimator import Estimator
 from solvent.config.expressions import Column
 from solvent.errors import EvaluationError, IntegrityError
 from solvent.estimators.spark_ml import fit, predict
-from solvent.evaluation import ALL, DaySums, Evaluation, evaluate_by_day
+from solvent.evaluation import Evaluation, evaluate_by_day
 from solvent.evaluation.table import append_evaluation, find_evaluation
 from solvent.identity import FORMAT, Manifest, calculation_of
+from solvent.kinds import KINDS
+from solvent.kinds.paired import DaySums
+from solvent.kinds.slices import ALL
 from solvent.registry import ModelVersion
 from solvent.session import at_once, kept
 from solvent.tables.digest import content_of, declarations
@@ -133,10 +136,11 @@ def remarks(training: Training, counts: Counts) -> Iterator[str]:
         return
     for name, rows in counts.not_numbers.items():
         yield f"feature {name} is NaN in {counted(rows, 'row')}, which count as missing: look at its function"
-    by_label: Mapping[float | None, int] = {None: counts.train}
-    if training.estimator.kind == "binary":
-        by_label = {0.0: counts.train - counts.train_positives, 1.0: counts.train_positives}
-    yield from leaks(training.train_rows, by_label, training.inputs, training.project.predicted.key)
+    kind, of_class = KINDS[training.estimator.kind], (counts.train - counts.train_positives, counts.train_positives)
+    by_label: dict[float | None, int] = (
+        dict(zip(kind.classes, of_class, strict=True)) if kind.classes else {None: counts.train}
+    )
+    yield from leaks(training.train_rows, by_label, training.inputs, training.project.predicted.key, kind)
 
 
 def searched(training: Training) -> SearchResult | None:

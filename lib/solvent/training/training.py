@@ -18,6 +18,7 @@ from solvent.errors import EvaluationError, TrainingError
 from solvent.estimators.spark_ml import Inputs
 from solvent.evaluation.table import Subject
 from solvent.identity import Commit
+from solvent.kinds import KINDS
 from solvent.sources.pins import Pin
 
 # What takes rows to a model, and what searches its parameters; the windows are a part of the key themselves.
@@ -248,7 +249,7 @@ def counts_of(training: Training) -> Counts:
 def impossible_labels(kind: str) -> tuple[Column, Column, Column]:
     """How many labels an estimator of a kind cannot learn, and the least and the greatest of them."""
     label = F.col("label")
-    wrong = ~label.isin(0.0, 1.0) if kind == "binary" else F.isnan(label) | (F.abs(label) == float("inf"))
+    wrong = label.isNotNull() & ~KINDS[kind].valid_label(label)
     return F.count_if(wrong), F.min(F.when(wrong, label)), F.max(F.when(wrong, label))
 
 
@@ -258,10 +259,7 @@ def require_labels(training: Training, there: int, wrong: int, least: float, mos
         return
     name, estimator = training.project.prediction.label.name, training.estimator
     found = " to ".join(dict.fromkeys([f"{least:g}", f"{most:g}"]))
-    if estimator.kind == "binary":
-        what = f"{estimator.name} tells 0 from 1; make prediction.label.value a condition, or choose a regressor"
-    else:
-        what = "a number is wanted; look at prediction.label.value, which may be null where there is none"
+    what = KINDS[estimator.kind].label_advice.format(estimator=estimator.name)
     raise TrainingError(f"label {name}: is {found} in {wrong:,} of {counted(there, 'row')} with a label: {what}")
 
 
@@ -292,9 +290,9 @@ def require_classes(training: Training, counts: Counts) -> None:
         where = f"the {window} window, {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC,"
         if not rows:
             raise error(f"{where} has no row with a label known in time; choose another --as-of, or ingest more data")
-        if training.estimator.kind == "binary" and positives in (0, rows):
-            only = 1 if positives else 0
+        only = KINDS[training.estimator.kind].only_label(rows, positives)
+        if only is not None:
             raise error(
-                f"{where} has {counted(rows, 'label')}, all of them {only}: with one class there is nothing to tell apart; look at "
+                f"{where} has {counted(rows, 'label')}, all of them {only:g}: with one class there is nothing to tell apart; look at "
                 "prediction.label in model.yml, or choose another --as-of"
             )

@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 
 from solvent.config.estimator import Estimator
 from solvent.errors import EvaluationError
-from solvent.evaluation.paired import FEWEST_DAYS
 from solvent.identity import Manifest
+from solvent.kinds.paired import FEWEST_DAYS
 from solvent.registry.version import ModelVersion
 from solvent.training.training import Training
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from solvent.deployment.probation.evidence import Watch
 from solvent.deployment.probation.release import Release
-from solvent.evaluation import DaySums, daily
+from solvent.kinds.paired import DaySums, daily
 from solvent.monitoring import Monitored
 from solvent.monitoring.detector import ChangePoint
 from solvent.monitoring.deviation import Finding, Verdict

@@ -25,7 +25,9 @@ from numpy.typing import NDArray
 
 from solvent.config.deploy import Probation
 from solvent.config.project import Project
-from solvent.evaluation import ALL, DaySums, badness, daily
+from solvent.kinds import KINDS, badness
+from solvent.kinds.paired import DaySums, daily
+from solvent.kinds.slices import ALL
 
 Floats = NDArray[np.float64]
 
@@ -55,7 +57,7 @@ class Watch:
 def compared_metrics(project: Project) -> tuple[str, ...]:
     """The metrics that a probation compares."""
     named = project.deploy.probation.metrics
-    return tuple(named) or (("log_loss",) if project.model.kind == "binary" else ("rmse",))
+    return tuple(named) or (KINDS[project.model.kind].default_metric,)
 
 
 def judge_probation(

@@ -10,7 +10,7 @@ from pyspark.sql import DataFrame
 
 from solvent.config.base import midnight
 from solvent.config.project import Project
-from solvent.evaluation import DaySums, day_sums
+from solvent.kinds.paired import DaySums, day_sums
 from solvent.monitoring import matured_predictions
 from solvent.registry import ModelVersion
 from solvent.scoring import batches

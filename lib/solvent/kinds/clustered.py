@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from solvent.evaluation.intervals import Interval, t_quantile, undefined
+from solvent.kinds.intervals import Interval, t_quantile, undefined
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

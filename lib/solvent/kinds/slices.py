@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from solvent.evaluation.result import ALL, MISSING
+ALL = "all"
+MISSING = "(missing)"
 
 
 def quoted(column: str) -> Column:

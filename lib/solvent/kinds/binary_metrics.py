@@ -1,4 +1,4 @@
-"""Metrics, intervals and curves of a binary model from the sums of `tallies.binary_sums`.
+"""The metrics of a binary model, from the sums of `tallies.binary_sums`: each an entry of METRICS.
 
 Sums arrive as exact integers (see fixed_point), are added up exactly, and become a double once, so that every value is the same for any
 order and partitioning of the rows.
@@ -7,19 +7,29 @@ order and partitioning of the rows.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from solvent.evaluation import intervals
-from solvent.evaluation.fixed_point import as_float, units
-from solvent.evaluation.intervals import Interval
-from solvent.evaluation.result import CalibrationBin, Curves, HistogramBin, Measurement, ThresholdPoint
-from solvent.evaluation.tallies import BINS, BUCKETS_PER_BIN, COUNTS, FIXED, SQUARED_LOSS_SCALE
-
-MOST_POINTS = 200
+from solvent.kinds import intervals
+from solvent.kinds.clustered import Placements, obuchowski_t
+from solvent.kinds.fixed_point import as_float, units
+from solvent.kinds.metric import (
+    DESCRIPTIVE,
+    LABEL_RATE,
+    LESS,
+    MORE,
+    NOT_NEGATIVE,
+    SHARE,
+    SIGNED,
+    Floats,
+    Metric,
+    Value,
+    no_value,
+)
+from solvent.kinds.metric import Sums as DaySums
+from solvent.kinds.tallies import BUCKETS_PER_BIN, COUNTS, FIXED, SQUARED_LOSS_SCALE
 
 
 @dataclass
@@ -56,25 +66,22 @@ class Tally:
     all: Sums = field(default_factory=Sums)
     bins: dict[int, Sums] = field(default_factory=dict)
 
+    @property
+    def n(self) -> int:
+        """Rows."""
+        return self.all.n
+
     def add(self, row: Any) -> None:
         """Adds a collected cell to the whole and to its bin."""
         self.all.add(row)
         self.bins.setdefault(row["cell"] // BUCKETS_PER_BIN, Sums()).add(row)
 
 
-Value = tuple[float | None, Interval]
-
-
-def none(reason: str) -> Value:
-    """A metric without a value, and why."""
-    return None, intervals.undefined(reason)
-
-
 def auc(tally: Tally, confidence: float) -> Value:
     """The area under the ROC curve: the share of pairs of either class that are in order, ties counted half."""
     m, n = tally.all.count("positives"), tally.all.count("negatives")
     if not m or not n:
-        return none("one class")
+        return no_value("one class")
     value = tally.all.sum("positive_placements") / m
     s10 = spread(value, tally.all.sum("positive_squared_placements"), m)
     s01 = spread(value, tally.all.sum("negative_squared_placements"), n)
@@ -90,7 +97,7 @@ def average_precision(tally: Tally, confidence: float) -> Value:
     """The mean over positives of the precision at their score (Davis & Goadrich's step-wise area, no interpolation)."""
     positives = tally.all.count("positives")
     if not positives:
-        return none("no positive label")
+        return no_value("no positive label")
     value = min(tally.all.sum("precisions") / positives, 1.0)
     return value, intervals.average_precision_logit(value, positives, confidence)
 
@@ -113,7 +120,7 @@ def brier(tally: Tally, confidence: float) -> Value:
 
 def share(successes: int, trials: int, confidence: float, reason: str) -> Value:
     """A proportion with Wilson's limits."""
-    return (successes / trials, intervals.wilson(successes, trials, confidence)) if trials else none(reason)
+    return (successes / trials, intervals.wilson(successes, trials, confidence)) if trials else no_value(reason)
 
 
 def accuracy(tally: Tally, confidence: float) -> Value:
@@ -138,7 +145,7 @@ def f1(tally: Tally, confidence: float) -> Value:
     hits, false_alarms = tally.all.count("true_positives"), tally.all.count("false_positives")
     misses = tally.all.count("positives") - hits
     if not hits + false_alarms + misses:
-        return none("no positive label and no positive prediction")
+        return no_value("no positive label and no positive prediction")
     return 2 * hits / (2 * hits + false_alarms + misses), intervals.wilson_f1(hits, false_alarms, misses, confidence)
 
 
@@ -165,98 +172,54 @@ def positive_rate(tally: Tally, confidence: float) -> Value:
     return share(tally.all.count("positives"), tally.all.n, confidence, "no rows")
 
 
-METRICS = {
-    metric.__name__: metric
-    for metric in (
-        auc,
-        average_precision,
-        log_loss,
-        brier,
-        accuracy,
-        precision,
-        recall,
-        f1,
-        calibration_error,
-        prediction_bias,
-        positive_rate,
-    )
-}
+def lead_in_auc(ours: DaySums, theirs: DaySums, confidence: float) -> Value:
+    """The lead by the area under the ROC curve: DeLong's placement values of one model less those of the other."""
+    positives, negatives = ours["positives"], ours["negatives"]
+    if not positives.any() or not negatives.any():
+        return no_value("one class")
+    above, below = (ours[name] - theirs[name] for name in ("positive_placements", "negative_placements"))
+    difference = Placements(positives, negatives, above, below)
+    return difference.auc, obuchowski_t(difference, confidence)
 
 
-def tallies(cells: Sequence[Any]) -> Mapping[tuple[str, str], Tally]:
-    """The collected cells by slice and slice value."""
-    found: dict[tuple[str, str], Tally] = {}
-    for row in cells:
-        found.setdefault((row["slice"], row["slice_value"]), Tally()).add(row)
-    return found
+def f1_by_day(of: DaySums) -> Floats:
+    """The harmonic mean of precision and recall."""
+    return 2 * of["true_positives"] / (of["positives"] + of["true_positives"] + of["false_positives"])
 
 
-def measured(tallied: Mapping[tuple[str, str], Tally], metrics: Sequence[str], confidence: float) -> list[Measurement]:
-    """Every metric on every slice value."""
-    found = []
-    for (name, value_of), tally in tallied.items():
-        for metric in metrics:
-            value, interval = METRICS[metric](tally, confidence)
-            found.append(
-                Measurement(name, value_of, metric, value, interval.low, interval.high, tally.all.n, interval.method)
-            )
-    return found
-
-
-def curves(cells: Sequence[Any], tally: Tally, confidence: float) -> Curves:
-    """The curves of all rows, from the cells of "all", one for each bucket of the score, and what these sum to."""
-    everything = sorted(cells, key=lambda row: -row["cell"])
-    points = threshold_points(everything, tally.all.count("positives"), tally.all.count("negatives"))
-    two_classes = tally.all.count("positives") > 0 and tally.all.count("negatives") > 0
-    return Curves(
-        roc=thinned(points) if two_classes else (),
-        precision_recall=thinned(points[1:]) if tally.all.count("positives") else (),
-        calibration=tuple(calibration_bin(number, tally.bins[number], confidence) for number in sorted(tally.bins)),
-        histogram=tuple(histogram_bin(number, tally.bins.get(number, Sums())) for number in range(BINS)),
-    )
-
-
-def threshold_points(everything: Sequence[Any], positives: int, negatives: int) -> list[ThresholdPoint]:
-    """Points of the empirical curves, from no row chosen to all chosen: one at the lowest score of each bucket."""
-    points = [ThresholdPoint(math.inf, 0.0 if negatives else None, 0.0 if positives else None, None)]
-    hits = alarms = 0
-    for row in everything:
-        hits += row["positives"]
-        alarms += row["negatives"]
-        points.append(
-            ThresholdPoint(
-                row["lowest_score"],
-                alarms / negatives if negatives else None,
-                hits / positives if positives else None,
-                hits / (hits + alarms),
-            )
-        )
-    return points
-
-
-def thinned(points: Sequence[ThresholdPoint]) -> tuple[ThresholdPoint, ...]:
-    """At most MOST_POINTS of the points, evenly by the way along the curve, always with the first and the last."""
-    if len(points) <= MOST_POINTS:
-        return tuple(points)
-    way = np.array([(point.false_positive_rate or 0.0) + (point.true_positive_rate or 0.0) for point in points])
-    chosen = np.searchsorted(way, np.linspace(way[0], way[-1], MOST_POINTS - 1))
-    return tuple(points[i] for i in sorted({0, len(points) - 1, *(int(i) for i in chosen)}))
-
-
-def calibration_bin(number: int, sums: Sums, confidence: float) -> CalibrationBin:
-    """One bin of the calibration curve."""
-    interval = intervals.wilson(sums.count("positives"), sums.n, confidence)
-    return CalibrationBin(
-        number / BINS,
-        (number + 1) / BINS,
-        sums.sum("predictions") / sums.n,
-        sums.count("positives") / sums.n,
-        interval.low,
-        interval.high,
-        sums.n,
-    )
-
-
-def histogram_bin(number: int, sums: Sums) -> HistogramBin:
-    """One bin of the histogram."""
-    return HistogramBin(number / BINS, (number + 1) / BINS, sums.count("positives"), sums.count("negatives"))
+METRICS = (
+    Metric("auc", "Area under the ROC curve", MORE, auc, lead=lead_in_auc, range=SHARE),
+    Metric(
+        "average_precision", "Average precision", MORE, average_precision, range=SHARE,
+        unpaired="each of its terms depends on the rows of all days; take auc or log_loss",
+    ),
+    Metric(
+        "log_loss", "Log loss", LESS, log_loss, ("losses", "n"), lambda of: of["losses"] / of["n"], range=NOT_NEGATIVE
+    ),
+    Metric("brier", "Brier score", LESS, brier, ("squares", "n"), lambda of: of["squares"] / of["n"], range=SHARE),
+    Metric(
+        "accuracy", "Accuracy", MORE, accuracy, ("true_positives", "negatives", "false_positives", "n"),
+        lambda of: (of["true_positives"] + of["negatives"] - of["false_positives"]) / of["n"], range=SHARE,
+    ),
+    Metric(
+        "precision", "Precision", MORE, precision, ("true_positives", "false_positives"),
+        lambda of: of["true_positives"] / (of["true_positives"] + of["false_positives"]), range=SHARE,
+    ),
+    Metric(
+        "recall", "Recall", MORE, recall, ("true_positives", "positives"),
+        lambda of: of["true_positives"] / of["positives"], range=SHARE,
+    ),
+    Metric("f1", "F1", MORE, f1, ("positives", "true_positives", "false_positives"), f1_by_day, range=SHARE),
+    Metric(
+        "calibration_error", "Calibration error", LESS, calibration_error, range=SHARE,
+        unpaired="it counts noise as error, more of it the better a model is calibrated; take log_loss or brier",
+    ),
+    Metric(
+        "prediction_bias", "Prediction bias", SIGNED, prediction_bias, ("predictions", "positives", "n"),
+        lambda of: (of["predictions"] - of["positives"]) / of["n"], range=(-1.0, 1.0),
+    ),
+    Metric(
+        "positive_rate", "Positive labels", DESCRIPTIVE, positive_rate, range=SHARE, judged_as=LABEL_RATE,
+        unpaired="it is of the rows, not of the model",
+    ),
+)  # fmt: skip

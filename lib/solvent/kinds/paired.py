@@ -16,7 +16,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -24,19 +23,16 @@ from pyspark.sql import DataFrame
 
 from solvent.config.base import counted, digest_of
 from solvent.errors import EvaluationError
-from solvent.evaluation import regression, tallies
-from solvent.evaluation.clustered import Floats, Placements, bootstrap_t, obuchowski_t
-from solvent.evaluation.fixed_point import as_float, exact, units
-from solvent.evaluation.intervals import Interval, undefined
-from solvent.evaluation.metrics import HIGHER_IS_BETTER, SIGNED, Kind, require_known, require_paired
-from solvent.evaluation.result import ALL
+from solvent.kinds import KINDS, require_paired
+from solvent.kinds.clustered import Floats, bootstrap_t
+from solvent.kinds.intervals import Interval, undefined
+from solvent.kinds.metric import MORE, SIGNED, Metric, Value, no_value
+from solvent.kinds.slices import ALL
+from solvent.kinds.tallies import DAY
 
 EPOCH = date(1970, 1, 1)
 # Of fewer days neither their spread nor its quantiles are known: Student's quantile is 2.3 at ten days, and 4.3 at three.
 FEWEST_DAYS = 10
-
-
-BINARY_SUMS = (*tallies.COUNTS, *tallies.DAY_FIXED, "n")
 
 
 @dataclass(frozen=True)
@@ -56,7 +52,7 @@ class Days:
 class DaySums:
     """The sums of a model by slice and slice value."""
 
-    kind: Kind
+    kind: str
     parts: Mapping[tuple[str, str], Days]
 
 
@@ -81,7 +77,7 @@ class Lead:
     method: str
 
 
-def day_sums(scored: DataFrame, *, kind: Kind, slices: Sequence[str] = (), threshold: float = 0.5) -> DaySums:
+def day_sums(scored: DataFrame, *, kind: str, slices: Sequence[str] = (), threshold: float = 0.5) -> DaySums:
     """What the paired test needs of one model, in one pass and one collect of a row for each day and slice value.
 
     Args:
@@ -96,82 +92,27 @@ def day_sums(scored: DataFrame, *, kind: Kind, slices: Sequence[str] = (), thres
     Raises:
         EvaluationError: If a label, a prediction or a prediction_time is missing or out of range.
     """
-    if kind == "binary":
-        return days_from(tallies.binary_sums_by_day(scored, slices, threshold).collect(), kind)
-    block = tallies.day_of("prediction_time")
-    rows = regression.regression_sums(scored, slices, block).withColumnRenamed("block", tallies.DAY).collect()
-    return days_from(rows, kind)
+    return days_from(KINDS[kind].days(scored, slices, threshold), kind)
 
 
-def days_from(rows: Sequence[Any], kind: Kind) -> DaySums:
+def days_from(rows: Sequence[Any], kind: str) -> DaySums:
     """The sums of a model by day, of a collected row for each day and slice value.
 
     Raises:
         EvaluationError: If a label, a prediction or a prediction_time is missing or out of range.
     """
-    if kind == "binary":
-        invalid = any(row["invalid"] for row in rows)
-    else:
-        invalid = any(row["invalid_labels"] or row["invalid_scores"] or row[tallies.DAY] is None for row in rows)
-    if invalid:
+    if not all(map(KINDS[kind].comparable, rows)):
         raise EvaluationError("rows without a usable label, prediction or prediction_time cannot be compared")
     parts: dict[tuple[str, str], list[Any]] = {}
-    for row in sorted(rows, key=lambda row: (row["slice"], row["slice_value"], row[tallies.DAY])):
+    for row in sorted(rows, key=lambda row: (row["slice"], row["slice_value"], row[DAY])):
         parts.setdefault((row["slice"], row["slice_value"]), []).append(row)
-    sums_of = binary_sums if kind == "binary" else regression_sums
+    sums_of = KINDS[kind].day_sums
     return DaySums(kind, {part: Days(days_of(found), sums_of(found)) for part, found in parts.items()})
 
 
 def days_of(rows: Sequence[Any]) -> tuple[date, ...]:
     """The days of collected rows."""
-    return tuple(EPOCH + timedelta(days=row[tallies.DAY]) for row in rows)
-
-
-def binary_sums(rows: Sequence[Any]) -> dict[str, Floats]:
-    """The sums of a binary model as doubles."""
-    counts = {name: np.array([float(row[name]) for row in rows]) for name in tallies.COUNTS}
-    fixed = {name: np.array([as_float(units(row[name])) for row in rows]) for name in tallies.DAY_FIXED}
-    return {**counts, **fixed, "n": counts["positives"] + counts["negatives"]}
-
-
-def regression_sums(rows: Sequence[Any]) -> dict[str, Floats]:
-    """The sums of a regression as doubles; labels are counted from their mean, so that their squares keep their digits."""
-    n = [Decimal(row["n"]) for row in rows]
-    totals = {name: [exact(row[name]) for row in rows] for name in regression.SUMS}
-    mean = sum(totals["labels"], Decimal(0)) / sum(n)
-    labels = [label - mean * count for label, count in zip(totals["labels"], n, strict=True)]
-    squares = [
-        square - 2 * mean * label + mean * mean * count
-        for square, label, count in zip(totals["label_squares"], totals["labels"], n, strict=True)
-    ]
-    found = {**totals, "n": n, "labels": labels, "label_squares": squares}
-    return {name: np.array([float(one) for one in values]) for name, values in found.items()}
-
-
-def f1(of: Mapping[str, Floats]) -> Floats:
-    """The harmonic mean of precision and recall."""
-    return 2 * of["true_positives"] / (of["positives"] + of["true_positives"] + of["false_positives"])
-
-
-def r2(of: Mapping[str, Floats]) -> Floats:
-    """The share of the labels' variance that is explained."""
-    return 1 - of["squares"] / (of["label_squares"] - of["labels"] ** 2 / of["n"])
-
-
-# Metrics of sums over any rows, of which there may be many at once.
-METRICS: Mapping[str, Callable[[Mapping[str, Floats]], Floats]] = {
-    "log_loss": lambda of: of["losses"] / of["n"],
-    "brier": lambda of: of["squares"] / of["n"],
-    "accuracy": lambda of: (of["true_positives"] + of["negatives"] - of["false_positives"]) / of["n"],
-    "precision": lambda of: of["true_positives"] / (of["true_positives"] + of["false_positives"]),
-    "recall": lambda of: of["true_positives"] / of["positives"],
-    "f1": f1,
-    "prediction_bias": lambda of: (of["predictions"] - of["positives"]) / of["n"],
-    "rmse": lambda of: np.sqrt(of["squares"] / of["n"]),
-    "mae": lambda of: of["absolute"] / of["n"],
-    "r2": r2,
-    "bias": lambda of: of["errors"] / of["n"],
-}
+    return tuple(EPOCH + timedelta(days=row[DAY]) for row in rows)
 
 
 def lead(
@@ -198,8 +139,9 @@ def lead(
     require_paired(metric)
     mine, rival = same_rows(ours, theirs, slice, slice_value)
     days, n = len(mine.days), int(mine.sums["n"].sum())
+    entry = KINDS[ours.kind].metric(metric)
     value, interval = (
-        lead_in_auc(mine, rival, confidence) if metric == "auc" else drawn(metric, mine, rival, confidence)
+        drawn(entry, mine, rival, confidence) if entry.lead is None else entry.lead(mine.sums, rival.sums, confidence)
     )
     if value is not None and days < FEWEST_DAYS:
         interval = undefined(f"{counted(days, 'day is', 'days are')} too few; {FEWEST_DAYS} are needed")
@@ -210,29 +152,15 @@ def daily(metric: str, sums: DaySums) -> dict[date, float]:
     """A metric of all rows of each day on which it is defined.
 
     Args:
-        metric: Of those of require_daily.
+        metric: Of those that `require_daily` lets pass.
         sums: Of a model.
     """
-    part = sums.parts.get((ALL, ALL))
-    if part is None:
+    part, value = sums.parts.get((ALL, ALL)), KINDS[sums.kind].metric(metric).by_day
+    if part is None or value is None:
         return {}
     with np.errstate(divide="ignore", invalid="ignore"):
-        values = METRICS[metric](part.sums)
+        values = value(part.sums)
     return {day: float(value) for day, value in zip(part.days, values, strict=True) if np.isfinite(value)}
-
-
-def require_daily(kind: Kind, metrics: Sequence[str]) -> None:
-    """Refuses metrics that have no value by day from the sums of a day alone.
-
-    Raises:
-        EvaluationError: Naming the metric.
-    """
-    require_known(kind, metrics)
-    for metric in metrics:
-        if metric not in METRICS:
-            raise EvaluationError(
-                f"{metric} ranks rows of all days together, and has no value by day; name log_loss or brier"
-            )
 
 
 def same_rows(ours: DaySums, theirs: DaySums, slice: str, slice_value: str) -> tuple[Days, Days]:
@@ -242,51 +170,42 @@ def same_rows(ours: DaySums, theirs: DaySums, slice: str, slice_value: str) -> t
         EvaluationError: If they are not of the same rows.
     """
     mine, rival = ours.parts.get((slice, slice_value)), theirs.parts.get((slice, slice_value))
-    shared = ("n", "positives") if ours.kind == "binary" else ("n", "labels", "label_squares")
     if (
         mine is None
         or rival is None
         or ours.kind != theirs.kind
         or mine.days != rival.days
-        or any(not np.array_equal(mine.sums[name], rival.sums[name]) for name in shared)
+        or any(not np.array_equal(mine.sums[name], rival.sums[name]) for name in KINDS[ours.kind].shared)
     ):
         where = "all rows" if slice == ALL else f"{slice} {slice_value}"
         raise EvaluationError(f"{where}: the two models were not measured on the same rows; score both on one holdout")
     return mine, rival
 
 
-def lead_in_auc(ours: Days, theirs: Days, confidence: float) -> tuple[float | None, Interval]:
-    """The lead by the area under the ROC curve: DeLong's placement values of one model less those of the other."""
-    positives, negatives = ours.sums["positives"], ours.sums["negatives"]
-    if not positives.any() or not negatives.any():
-        return None, undefined("one class")
-    above, below = (ours.sums[name] - theirs.sums[name] for name in ("positive_placements", "negative_placements"))
-    difference = Placements(positives, negatives, above, below)
-    return difference.auc, obuchowski_t(difference, confidence)
-
-
-def drawn(metric: str, ours: Days, theirs: Days, confidence: float) -> tuple[float | None, Interval]:
-    """The lead by another metric, with days drawn for both models together."""
-    names = tuple(ours.sums)
+def drawn(metric: Metric, ours: Days, theirs: Days, confidence: float) -> Value:
+    """The lead by a metric of sums, with days drawn for both models together."""
+    names, value_of = metric.sums, metric.by_day
+    if value_of is None:
+        return no_value("it has no value by day")
     sums = np.stack([model.sums[name] for model in (ours, theirs) for name in names])
 
     def of(combine: Callable[[Floats, Floats], Floats]) -> Callable[[Floats], Floats]:
         def statistic(totals: Floats) -> Floats:
             mine, rival = (dict(zip(names, half, strict=True)) for half in np.split(totals, 2))
-            return combine(METRICS[metric](mine), METRICS[metric](rival))
+            return combine(value_of(mine), value_of(rival))
 
         return statistic
 
     def interval(combine: Callable[[Floats, Floats], Floats], level: float) -> Interval:
         return bootstrap_t(sums, of(combine), level, seed_of(ours.days))
 
-    sign = 1.0 if metric in HIGHER_IS_BETTER else -1.0
-    ahead = of(lambda mine, rival: np.abs(rival) - np.abs(mine) if metric in SIGNED else sign * (mine - rival))
+    sign, signed = (1.0 if metric.better == MORE else -1.0), metric.better == SIGNED
+    ahead = of(lambda mine, rival: np.abs(rival) - np.abs(mine) if signed else sign * (mine - rival))
     with np.errstate(divide="ignore", invalid="ignore"):
         value = float(ahead(sums.sum(axis=1)))
     if not np.isfinite(value):
         return None, undefined("a sum it is divided by is zero")
-    if metric not in SIGNED:
+    if not signed:
         return value, interval(lambda mine, rival: sign * (mine - rival), confidence)
     level = (1 + confidence) / 2
     return value, nearer_to_zero(

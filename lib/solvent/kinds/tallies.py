@@ -28,9 +28,8 @@ from collections.abc import Sequence
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from solvent.evaluation.fixed_point import fixed_sum
-from solvent.evaluation.memberships import by_membership, slice_values
-from solvent.evaluation.result import ALL
+from solvent.kinds.fixed_point import fixed_sum
+from solvent.kinds.slices import ALL, by_membership, slice_values
 
 BINS = 20
 # Buckets are steps of log-odds within each bin, so that scores crowded near 0 or 1 spread over as many buckets as others do.
