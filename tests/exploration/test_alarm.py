@@ -8,7 +8,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from solvent.exploration.alarm import Alarm, examples_table, findings_table, leading, places_table, shares
+from solvent.exploration.alarm import Alarm, examples_table, places_table
+from solvent.exploration.inputs import leading, shares
+from solvent.exploration.streams import findings_table
 from solvent.features.profile import Reference
 from solvent.investigation import Investigation
 from solvent.investigation.causes import Analysis, Cause

@@ -7,7 +7,8 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 
 from solvent.identity import Manifest, calculation_of
-from solvent.reproduction import calculation_findings, caveats_elsewhere, environment_finding
+from solvent.reproduction.elsewhere import caveats_elsewhere
+from solvent.reproduction.findings import calculation_findings, environment_finding
 
 NOW = {"arithmetic": {"vectors": "S_128_BIT"}, "settings": {"spark.sql.ansi.enabled": "true"}}
 

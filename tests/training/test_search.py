@@ -36,7 +36,7 @@ from solvent.jobs.report import version_page
 from solvent.jobs.train import train_models
 from solvent.jobs.trainings import trained_before, training_on
 from solvent.report import model_page
-from solvent.reproduction import search_finding
+from solvent.reproduction.findings import search_finding
 from solvent.training import SearchResult, learned_by, search
 from solvent.training.search import CountedFold, counted, decided, folds_of
 

@@ -26,7 +26,7 @@ from solvent.features.table import build_name, declared, feature_code, find_buil
 from solvent.identity import Commit, Manifest, environment_facts, function_digests, java_here, parse_manifest
 from solvent.release import Decision, decisions, rolled_back, standing
 from solvent.settings import Settings
-from solvent.sources.pins import Pin, source_pins
+from solvent.sources.pins import Pin, pins_of, source_pins
 from solvent.training import MANIFESTS, learned_by, training_key
 
 NOTHING, TRAIN, RELEASE, HELD = "nothing", "train", "release", "held"
@@ -152,7 +152,7 @@ def make_plan(settings: Settings, commit: Commit, today: date, as_of: date | Non
     latest = source_pins(settings.warehouse, project)
     moves = manifest is None or (as_of is not None and as_of.isoformat() != manifest["as_of"])
     looks_from = as_of or (date.fromisoformat(manifest["as_of"]) if manifest is not None else today)
-    pins = latest if moves or manifest is None else tuple(Pin(**pin) for pin in manifest["pins"])
+    pins = latest if moves or manifest is None else pins_of(manifest)
     made = Recipe.of(settings, looks_from, pins)
     differences = made.differences(manifest, latest) if manifest is not None else ()
     features = made.features(manifest)
@@ -206,7 +206,7 @@ class Recipe:
                 known, {**self.shaping, **self.learning}, [*groups, *manifest["configuration"]["resolved"]["features"]]
             ),
             *library_differences(manifest["environment"], self.environment),
-            *data_differences([Pin(**pin) for pin in manifest["pins"]], latest),
+            *data_differences(pins_of(manifest), latest),
         ]
 
     def functions_of(self, manifest: Manifest) -> set[str]:

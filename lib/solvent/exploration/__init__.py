@@ -1,15 +1,7 @@
 """What notebooks ask of a project: they open it, look at data, rows, models and alarms, and hold no logic themselves."""
 
-from solvent.exploration.alarm import (
-    Alarm,
-    DeviatingStream,
-    examples_table,
-    find_investigation,
-    findings_table,
-    look_into,
-    places_table,
-)
-from solvent.exploration.comparison import Comparison, changes_table, compare, differences_table
+from solvent.exploration.alarm import Alarm, examples_table, look_into, places_table
+from solvent.exploration.comparison import Comparison, changes_table, compare
 from solvent.exploration.data import (
     Profile,
     features_declared,
@@ -18,17 +10,12 @@ from solvent.exploration.data import (
     strength,
     training_profile,
 )
-from solvent.exploration.project import find_version, open_project
-from solvent.exploration.row import (
-    ScoredRow,
-    background_of,
-    explain_row,
-    facts_beside,
-    features_beside,
-    find_row,
-    known_facts,
-    outcome_of,
-)
+from solvent.exploration.differences import differences_table
+from solvent.exploration.facts import facts_beside, known_facts, outcome_of
+from solvent.exploration.influence import background_of, explain_row, features_beside
+from solvent.exploration.project import find_investigation, find_version, open_project
+from solvent.exploration.row import ScoredRow, find_row
+from solvent.exploration.streams import DeviatingStream, findings_table
 
 __all__ = [
     "Alarm",

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from solvent.config.environment import find_root, import_from
 from solvent.errors import ConfigurationError
+from solvent.investigation import Investigation, investigations
 from solvent.jobs.context import Context, find_model
 from solvent.jobs.options import listen
 from solvent.registry import CHAMPION, ModelVersion
@@ -66,3 +67,17 @@ def find_version(context: Context, which: str) -> ModelVersion:
     if which == BASELINE:
         return find_baseline(context.registry, find_model(context, CHAMPION))
     return find_model(context, which)
+
+
+def find_investigation(context: Context, name: str | None = None) -> Investigation:
+    """An investigation by its id; the one of the latest alarm if None.
+
+    Raises:
+        ConfigurationError: If there is none.
+    """
+    known = investigations(context.warehouse)
+    found = [one for one in known if name is None or one.id == name]
+    if not found:
+        there = ", ".join(one.id for one in known) or "none; `solvent monitor` opens one at an alarm"
+        raise ConfigurationError(f"investigation {name or '(any)'}: there is none; there are: {there}")
+    return found[-1]

@@ -1,4 +1,4 @@
-"""The command that makes a model again."""
+"""The job that makes a model again."""
 
 from __future__ import annotations
 

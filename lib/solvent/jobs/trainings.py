@@ -13,7 +13,7 @@ from solvent.estimators.spark_ml import Inputs
 from solvent.features.table import FeatureBuild, declared, predicted_within, read_build
 from solvent.jobs.context import Context
 from solvent.registry import ModelVersion
-from solvent.sources.pins import Pin
+from solvent.sources.pins import Pin, pins_of
 from solvent.training import Training, estimator_of, manifest_in_both, predict_holdout
 
 
@@ -28,7 +28,7 @@ def trained_before(context: Context, version: ModelVersion) -> Training:
     manifest = manifest_in_both(context.warehouse, context.registry, version)
     return training(
         *(context, version.name, estimator_of(manifest), FeatureBuild(**manifest["features"])),
-        *(tuple(Pin(**pin) for pin in manifest["pins"]), date.fromisoformat(manifest["as_of"]), manifest.windows),
+        *(pins_of(manifest), date.fromisoformat(manifest["as_of"]), manifest.windows),
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from solvent.exploration import Alarm, DeviatingStream
-from solvent.exploration.alarm import Day
+from solvent.exploration.streams import Day
 from solvent.investigation import Investigation
 from solvent.monitoring.streams import Stream
 from solvent.plots.style import (

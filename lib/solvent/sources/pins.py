@@ -14,6 +14,7 @@ from solvent.config.expressions import Column
 from solvent.config.project import Project
 from solvent.config.source import Source
 from solvent.errors import IntegrityError, TableError
+from solvent.identity import Manifest
 from solvent.tables.columns import as_written, named, schema_of
 from solvent.tables.digest import Content, content_of, declarations
 from solvent.tables.warehouse import Warehouse
@@ -52,6 +53,11 @@ class Pin:
     def document(self) -> dict[str, object]:
         """The pin as JSON values."""
         return asdict(self)
+
+
+def pins_of(manifest: Manifest) -> tuple[Pin, ...]:
+    """What a model's features were built from."""
+    return tuple(Pin(**pin) for pin in manifest["pins"])
 
 
 def source_table(source: str) -> str:
