@@ -6,22 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
-from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 
 from solvent.deployment.canary import Changed, compare_scores
 from solvent.evaluation import Evaluation, evaluate_by_day
+from solvent.exploration.pairs import cells_of, examples_of, limits_of, scored_by_both
 from solvent.jobs.context import Context
 from solvent.jobs.trainings import trained_before
-from solvent.kinds import KINDS, paired
+from solvent.kinds import paired
 from solvent.kinds.paired import Lead, lead
-from solvent.kinds.slices import quoted
 from solvent.registry import ModelVersion
 from solvent.session import kept
-from solvent.training import in_words, predict_holdout, require_inputs, unseen
-
-BINS = 40
-EXAMPLES = 10
+from solvent.training import in_words, require_inputs, unseen
 
 
 @dataclass(frozen=True)
@@ -64,10 +59,7 @@ def compare(context: Context, before: ModelVersion, after: ModelVersion) -> Comp
     training = unseen(trained_before(context, after), before, context.registry.manifest(before))
     require_inputs(before, context.registry.manifest(before), training.rows.columns)
     key, measures, kind = context.project.predicted.key, context.project.evaluation, training.estimator.kind
-    theirs = predict_holdout(training, context.models.load(before)).select(
-        *map(quoted, key), F.col("prediction").alias("_before")
-    )
-    both = predict_holdout(training, context.models.load(after)).join(theirs, list(key))
+    both = scored_by_both(training, context.models.load(before), context.models.load(after))
     ours, rival = both.drop("_before"), both.drop("prediction").withColumnRenamed("_before", "prediction")
     with kept(both):
         (rivals, before_by_day), (own, after_by_day) = (
@@ -90,37 +82,6 @@ def compare(context: Context, before: ModelVersion, after: ModelVersion) -> Comp
             cells=cells_of(both, limits),
             examples=examples_of(both, key),
         )
-
-
-def limits_of(both: DataFrame, kind: str) -> tuple[float, float]:
-    """The span of predictions: all that there can be or, where that is any number, from the least to the largest."""
-    limits = KINDS[kind].limits
-    if limits is not None:
-        return limits
-    values = [F.col("prediction"), F.col("_before")]
-    low, high = both.agg(F.min(F.least(*values)), F.max(F.greatest(*values))).collect()[0]
-    return float(low), float(high) if high > low else float(low) + 1.0
-
-
-def cells_of(both: DataFrame, limits: tuple[float, float]) -> pd.DataFrame:
-    """How many rows have which two predictions, in bins of equal width."""
-    low, width = limits[0], (limits[1] - limits[0]) / BINS
-    bins = {
-        name: F.least(F.floor((F.col(column) - F.lit(low)) / F.lit(width)), F.lit(BINS - 1)).cast("int")
-        for name, column in (("first", "_before"), ("second", "prediction"))
-    }
-    counts = both.select(*(value.alias(name) for name, value in bins.items())).groupBy(*bins)
-    found: pd.DataFrame = counts.agg(F.count(F.lit(1)).alias("rows")).toPandas()
-    return found
-
-
-def examples_of(both: DataFrame, key: Sequence[str]) -> pd.DataFrame:
-    """The rows whose predictions differ most."""
-    apart = F.abs(F.col("prediction") - F.col("_before"))
-    most = both.orderBy(F.desc(apart), *map(quoted, key)).limit(EXAMPLES)
-    values = [F.round(F.col(name), 4).alias(to) for name, to in (("_before", "first"), ("prediction", "second"))]
-    found: pd.DataFrame = most.select(*map(quoted, key), "label", *values).toPandas()
-    return found
 
 
 def changes_table(comparison: Comparison) -> pd.DataFrame:

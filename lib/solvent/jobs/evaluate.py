@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import click
 
-from solvent.config.project import Project
 from solvent.errors import EvaluationError
 from solvent.evaluation import Evaluation
 from solvent.jobs.context import Context, find_model, open_context
@@ -38,7 +37,7 @@ def evaluate_version(context: Context, version: ModelVersion, looking_back: bool
         version: The challenger.
         looking_back: Take the champion of the time at which the version was released, if it was.
     """
-    warehouse, registry, project = context.warehouse, context.registry, context.project
+    warehouse, registry, metric = context.warehouse, context.registry, context.project.evaluation.metrics[0]
     made: list[bool] = []
 
     def measured(training: Training, one: ModelVersion) -> Evaluation:
@@ -49,8 +48,8 @@ def evaluate_version(context: Context, version: ModelVersion, looking_back: bool
     with context.step("evaluate", f"{version} is measured") as say:
         training, baseline = trained_before(context, version), find_baseline(registry, version)
         compared, shared = Compared(measured(training, version), None, measured(training, baseline)), None
-        say(f"on {in_words(training)} {headline(f'{version}', compared.challenger, project)}")
-        say(headline("baseline", compared.baseline, project))
+        say(f"on {in_words(training)} {headline(f'{version}', compared.challenger, metric)}")
+        say(headline("baseline", compared.baseline, metric))
         rival = rival_of(warehouse, registry, version, looking_back)
         if rival is not None:
             try:
@@ -61,8 +60,8 @@ def evaluate_version(context: Context, version: ModelVersion, looking_back: bool
                     beside = Shared(measured(shared, version), in_words(shared))
                     compared = replace(compared, shared=beside)
                     say(f"on {beside.rows} only, as the champion has learned from what is before")
-                    say(headline(f"{version}", beside.evaluation, project))
-                say(headline(f"champion (version {rival.version})", against, project))
+                    say(headline(f"{version}", beside.evaluation, metric))
+                say(headline(f"champion (version {rival.version})", against, metric))
             except EvaluationError as error:
                 compared, shared = replace(compared, champion=str(error)), None
                 say(f"champion cannot be evaluated: {error}")
@@ -71,9 +70,8 @@ def evaluate_version(context: Context, version: ModelVersion, looking_back: bool
     return Review(version, baseline, rival, compared, training, shared)
 
 
-def headline(name: str, found: Evaluation, project: Project) -> str:
-    """The first metric of a model with its interval."""
-    metric = project.evaluation.metrics[0]
+def headline(name: str, found: Evaluation, metric: str) -> str:
+    """A metric of a model with its interval."""
     one = next(one for one in found.measurements if one.slice == ALL and one.metric == metric)
     if one.value is None:
         return f"{name}: {metric} {one.method}"

@@ -8,7 +8,6 @@ import click
 
 from solvent.config.base import counted
 from solvent.errors import RefusedError
-from solvent.evaluation.table import find_days
 from solvent.jobs.context import Context, find_model, open_context
 from solvent.jobs.evaluate import evaluate_version
 from solvent.jobs.options import model_option, settings_of, where
@@ -71,15 +70,11 @@ def gate_results(context: Context, review: Review) -> list[GateResult]:
 
 def compare_by_day(context: Context, review: Review, rivals: Set[str | None]) -> dict[str, DaySums]:
     """Role -> sums by day, of what is compared with some rivals by an interval; those of a review are read once."""
-    subjects, measures, kind = review.subjects(rivals), context.project.evaluation, review.training.estimator.kind
-    keys = {role: (one.model, one.version, one.rows_from) for role, one in subjects.items()}
-    new = {role: one for role, one in subjects.items() if keys[role] not in review.days}
+    new = review.unread(rivals)
     if new:
         with context.step("compare", f"{', '.join(new)} by day") as say:
-            review.days.update(
-                {keys[role]: find_days(context.warehouse, one, measures, kind) for role, one in new.items()}
-            )
-            for role in sorted({CHAMPION, BASELINE} & {*subjects}):
-                days = review.days[keys[role]].parts[ALL, ALL].days
-                say(f"challenger with {role} on {counted(len(days), 'day')}")
-    return {role: review.days[key] for role, key in keys.items()}
+            review.read_days(context.warehouse, context.project, new)
+            days = review.days_by_role(rivals)
+            for role in sorted({CHAMPION, BASELINE} & {*days}):
+                say(f"challenger with {role} on {counted(len(days[role].parts[ALL, ALL].days), 'day')}")
+    return review.days_by_role(rivals)

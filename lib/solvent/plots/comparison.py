@@ -10,7 +10,7 @@ from matplotlib.colors import LogNorm
 
 from solvent.evaluation import Measurement
 from solvent.exploration import Comparison
-from solvent.exploration.comparison import BINS
+from solvent.exploration.pairs import BINS
 from solvent.kinds import KINDS, metrics_by_name
 from solvent.kinds.paired import Lead
 from solvent.kinds.slices import ALL

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from solvent.config.project import Project
-from solvent.evaluation.table import Subject
+from solvent.evaluation.table import Subject, find_days
 from solvent.identity import parse_manifest
 from solvent.kinds import paired
 from solvent.kinds.paired import DaySums, Lead, lead
@@ -54,6 +54,25 @@ class Review:
         if BASELINE in found:
             found[CHALLENGER] = self.training, self.version
         return {role: rows.subject(one.version, one.digest, one.name) for role, (rows, one) in found.items()}
+
+    def unread(self, rivals: Set[str | None]) -> dict[str, Subject]:
+        """Those of the subjects whose sums by day were not read yet."""
+        return {role: one for role, one in self.subjects(rivals).items() if named(one) not in self.days}
+
+    def read_days(self, warehouse: Warehouse, project: Project, subjects: Mapping[str, Subject]) -> None:
+        """Reads the sums by day of subjects."""
+        kind = self.training.estimator.kind
+        for one in subjects.values():
+            self.days[named(one)] = find_days(warehouse, one, project.evaluation, kind)
+
+    def days_by_role(self, rivals: Set[str | None]) -> dict[str, DaySums]:
+        """Role -> sums by day, of subjects that were read."""
+        return {role: self.days[named(one)] for role, one in self.subjects(rivals).items()}
+
+
+def named(subject: Subject) -> tuple[object, ...]:
+    """What tells the subjects of a review apart."""
+    return subject.model, subject.version, subject.rows_from
 
 
 def rival_of(

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from solvent.jobs.context import Context
-from solvent.kinds import KINDS
+from solvent.kinds import KINDS, paired
+from solvent.kinds.paired import DaySums, lead
 from solvent.replay.steps import Step
-from solvent.replay.ways import ROLES, WAYS, leads_over_never, reigns_of, way_of
+from solvent.replay.ways import MONTHLY, NEVER, POLICY, ROLES, WAYS, reigns_of, way_of
 from solvent.report import write_page
-from solvent.report.replay import Mark, ReplayPage, replay_page
+from solvent.report.replay import Mark, ReplayPage, Versus, replay_page
 from solvent.settings import Settings
 
 
@@ -26,6 +27,16 @@ def marks_of(steps: Sequence[Step]) -> list[Mark]:
             kind = "release" if step.promoted else "refusal"
             marks.append(Mark(step.as_of, kind, f"version {step.retrained}, because {step.reason}"))
     return marks
+
+
+def leads_over_never(context: Context, sums: Mapping[str, DaySums]) -> list[Versus]:
+    """How far ahead of never retraining the others are, by each metric that can be compared."""
+    confidence = context.project.evaluation.confidence
+    return [
+        Versus(metric, WAYS[ours], WAYS[NEVER], lead(metric, sums[ours], sums[NEVER], confidence=confidence))
+        for metric in paired(context.project.evaluation.metrics)
+        for ours in (POLICY, MONTHLY)
+    ]
 
 
 def write_replay(settings: Settings, steps: Sequence[Step], say: Callable[[str], None]) -> Path:

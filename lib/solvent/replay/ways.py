@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import reduce
@@ -15,12 +15,11 @@ from solvent.config.base import midnight
 from solvent.evaluation import Evaluation, evaluate
 from solvent.jobs.context import Context
 from solvent.jobs.score import predictions_of, score_interval
-from solvent.kinds import paired
-from solvent.kinds.paired import DaySums, day_sums, lead
+from solvent.kinds.paired import DaySums, day_sums
 from solvent.kinds.slices import ALL
 from solvent.monitoring import matured_predictions
 from solvent.replay.steps import Step
-from solvent.report.replay import Versus, Way
+from solvent.report.replay import Way
 from solvent.session import kept
 
 NEVER, POLICY, MONTHLY = "never", "policy", "monthly"
@@ -98,13 +97,3 @@ def way_of(context: Context, role: str, name: str, reigns: Sequence[Reign]) -> t
         for metric in measures.metrics
     }
     return Way(role, name, {one.metric: one for one in found if one.slice == ALL}, weeks), sums
-
-
-def leads_over_never(context: Context, sums: Mapping[str, DaySums]) -> list[Versus]:
-    """How far ahead of never retraining the others are, by each metric that can be compared."""
-    confidence = context.project.evaluation.confidence
-    return [
-        Versus(metric, WAYS[ours], WAYS[NEVER], lead(metric, sums[ours], sums[NEVER], confidence=confidence))
-        for metric in paired(context.project.evaluation.metrics)
-        for ours in (POLICY, MONTHLY)
-    ]
