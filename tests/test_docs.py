@@ -19,6 +19,7 @@ from solvent.config.environment import Places
 from solvent.config.estimator import Estimator
 from solvent.config.project import Project
 from solvent.config.source import Source
+from solvent.kinds import KINDS
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -251,6 +252,12 @@ def test_all_keys_are_listed(page: str, heading: str, model: type[BaseModel]) ->
     rows = cells(text_of(ROOT / "docs" / f"{page}.md"), heading)
     listed = {name.partition(".")[0] for row in rows for name in re.findall(r"`(\w[\w.<>]*)`", row[0])}
     assert listed == {field.alias or name for name, field in model.model_fields.items()}
+
+
+def test_the_metrics_are_listed() -> None:
+    listed = [tuple(row[1:]) for row in cells(text_of(ROOT / "docs" / "training.md"), "## Metrics")]
+    known = [metric for kind in KINDS.values() for metric in kind.metrics]
+    assert listed == [(f"`{one.name}`", one.title, one.better or "describes the rows") for one in known]
 
 
 def test_the_flow_is_of_jobs_that_are_there() -> None:
