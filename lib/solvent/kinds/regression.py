@@ -53,6 +53,8 @@ def kind_of_numbers(
     beside: tuple[str, ...] = ("bias", "mae"),
     valid_label: Callable[[Column], Column] = finite,
     label_text: str = "a finite number",
+    valid_prediction: Callable[[Column], Column] = finite,
+    prediction_text: str = "a finite number",
 ) -> Kind:
     """A kind whose labels and predictions are numbers.
 
@@ -64,8 +66,10 @@ def kind_of_numbers(
         beside: See Kind.
         valid_label: See Kind.
         label_text: See Kind.
+        valid_prediction: See Kind.
+        prediction_text: See Kind.
     """
-    sums = BlockSums(terms, valid_label, finite)
+    sums = BlockSums(terms, valid_label, valid_prediction)
     return Kind(
         name=name,
         metrics=metrics,
@@ -81,8 +85,8 @@ def kind_of_numbers(
         valid_label=valid_label,
         label_text=label_text,
         label_advice="a number is wanted; look at prediction.label.value, which may be null where there is none",
-        valid_prediction=finite,
-        prediction_text="a finite number",
+        valid_prediction=valid_prediction,
+        prediction_text=prediction_text,
         flipped=None,
         loss=lambda label, prediction: F.pow(prediction - label, 2),
         loss_of_shift=loss_of_shift,
