@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from operator import ge, le
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -16,6 +18,13 @@ class Measures(Frozen):
     slices: Items[str] = ()
     threshold: float = Field(default=0.5, gt=0, lt=1)
     confidence: float = Field(default=0.95, gt=0, lt=1)
+
+
+# The key of a bound -> whether a value keeps to it, and the signs of one that does and one that does not.
+BOUNDS: dict[str, tuple[Callable[[float, float], bool], str, str]] = {
+    "at_least": (ge, "≥", "<"),
+    "at_most": (le, "≤", ">"),
+}
 
 
 class Gate(Frozen):
@@ -49,9 +58,9 @@ class Gate(Frozen):
     @model_validator(mode="after")
     def one_rule(self) -> Self:
         """Refuses no rule, and two in one."""
-        rules = [self.at_least, self.at_most, self.better_than, self.not_worse_than]
+        rules = [*(getattr(self, name) for name in BOUNDS), self.better_than, self.not_worse_than]
         if sum(rule is not None for rule in rules) != 1:
-            raise ValueError("give exactly one of at_least, at_most, better_than and not_worse_than")
+            raise ValueError(f"give exactly one of {', '.join(BOUNDS)}, better_than and not_worse_than")
         if self.by and self.rival is None:
             raise ValueError("by belongs to better_than or not_worse_than")
         if self.confidence is not None and self.rival is None:
@@ -59,6 +68,12 @@ class Gate(Frozen):
                 "confidence belongs to better_than or not_worse_than: it is that of the lead over another model"
             )
         return self
+
+    @property
+    def bound(self) -> tuple[str, float] | None:
+        """The key of the bound and the bound, None if a rival is one."""
+        given = ((key, getattr(self, key)) for key in BOUNDS)
+        return next(((key, value) for key, value in given if value is not None), None)
 
     @property
     def rival(self) -> Literal["baseline", "champion"] | None:
@@ -71,10 +86,15 @@ class Gate(Frozen):
         margin = f" by {self.by:g}" if self.by else ""
         if self.confidence is not None:
             margin += f" with {100 * self.confidence:g}% confidence"
-        if self.at_least is not None:
-            return f"{self.metric} at least {self.at_least:g}"
-        if self.at_most is not None:
-            return f"{self.metric} at most {self.at_most:g}"
+        if self.bound is not None:
+            key, value = self.bound
+            return f"{self.metric} {key.replace('_', ' ')} {value:g}"
         if self.better_than is not None:
             return f"{self.metric} better than the {self.better_than}{margin}"
         return f"{self.metric} not worse than the {self.not_worse_than}{margin}"
+
+    def clears(self, lead: float) -> bool:
+        """Whether a lead, or the lower limit of one, keeps to the margin."""
+        # 0.80 - 0.75 is more than 0.05 in binary; a margin is meant in decimals.
+        lead = round(lead, 12)
+        return lead > self.by if self.better_than is not None else lead >= -self.by

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from solvent.config.base import counted
-from solvent.config.measures import Gate
+from solvent.config.measures import BOUNDS, Gate
 from solvent.evaluation import Evaluation, Measurement
 from solvent.kinds import badness
 from solvent.kinds.paired import DaySums, Lead, lead
@@ -114,12 +114,11 @@ def judged_one(gate: Gate, one: Measurement, compared: Compared) -> GateResult:
 
     if one.value is None:
         return result(None, False, f"{gate.metric} is {one.method}")
-    if gate.at_least is not None:
-        passed = one.value >= gate.at_least
-        return result(gate.at_least, passed, f"{one.value:.4f} {'≥' if passed else '<'} {gate.at_least:g}")
-    if gate.at_most is not None:
-        passed = one.value <= gate.at_most
-        return result(gate.at_most, passed, f"{one.value:.4f} {'≤' if passed else '>'} {gate.at_most:g}")
+    if gate.bound is not None:
+        key, bound = gate.bound
+        holds, kept, broken = BOUNDS[key]
+        passed = holds(one.value, bound)
+        return result(bound, passed, f"{one.value:.4f} {kept if passed else broken} {bound:g}")
     other = compared.champion if gate.rival == "champion" else compared.baseline
     if other is None:
         return result(None, True, "there is no champion yet")
@@ -133,21 +132,14 @@ def judged_one(gate: Gate, one: Measurement, compared: Compared) -> GateResult:
         return result(None, False, f"{gate.metric} of the {gate.rival} is undefined here")
     if gate.confidence is None:
         ahead = badness(gate.metric, rival) - badness(gate.metric, one.value)
-        passed, said = clears(gate, ahead), standing(ahead)
+        passed, said = gate.clears(ahead), standing(ahead)
     else:
         days = compared.days["challenger"], compared.days[str(gate.rival)]
         level = level_of(gate.confidence, compared.looks)
         found = lead(gate.metric, *days, one.slice, one.slice_value, confidence=level)
-        passed, said = found.low is not None and clears(gate, found.low), with_interval(found, level, compared.looks)
+        passed, said = found.low is not None and gate.clears(found.low), with_interval(found, level, compared.looks)
     rows = f"; on {compared.shared.rows}" if compared.shared is not None and gate.rival == "champion" else ""
     return result(rival, passed, f"{one.value:.4f}, {gate.rival} {rival:.4f}: {said}{rows}")
-
-
-def clears(gate: Gate, lead: float) -> bool:
-    """Whether a lead, or the lower limit of one, keeps to the margin of a gate."""
-    # 0.80 - 0.75 is more than 0.05 in binary; a margin is meant in decimals.
-    lead = round(lead, 12)
-    return lead > gate.by if gate.better_than is not None else lead >= -gate.by
 
 
 def standing(lead: float) -> str:
