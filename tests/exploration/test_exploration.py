@@ -28,9 +28,9 @@ from solvent.exploration import (
     outcome_of,
     pinned_sources,
     rows_by_day,
-    strength,
     training_profile,
 )
+from solvent.features.label_profile import strength
 from solvent.jobs.build_features import build_feature_table
 from solvent.jobs.trainings import trained_before, training_on
 

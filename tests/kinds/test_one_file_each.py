@@ -35,9 +35,9 @@ from solvent.kinds.regression import finite, kind_of_numbers
 from solvent.kinds.regression_metrics import TERMS
 from solvent.monitoring.detector import directions
 from solvent.monitoring.windows import measured_windows
+from solvent.plots.wording import words
 from solvent.promises import broken_promises
 from solvent.release import Compared, apply_gates
-from solvent.report.page import words
 from solvent.scoring.score import scorable
 from solvent.training import Training, predict_holdout, score_holdout
 from solvent.training.training import counts_of

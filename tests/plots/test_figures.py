@@ -12,32 +12,24 @@ import pytest
 from matplotlib import pyplot
 
 from solvent.evaluation import Evaluation, Measurement
+from solvent.evaluation.comparison import Comparison
 from solvent.explanation import Contribution, Explanation
-from solvent.exploration import Alarm, Comparison, DeviatingStream, Profile
 from solvent.features import Feature
+from solvent.features.label_profile import Profile
 from solvent.features.profile import Reference
 from solvent.investigation import Investigation
+from solvent.investigation.alarm import Alarm, DeviatingStream
 from solvent.investigation.causes import Analysis
 from solvent.investigation.investigate import Examples, Look
 from solvent.investigation.periods import Figures
 from solvent.kinds.curves import Curves
 from solvent.kinds.paired import Lead
 from solvent.monitoring.streams import Stream
-from solvent.plots import (
-    causes,
-    contributions,
-    deviations,
-    facts_by_day,
-    inputs,
-    label_by_feature,
-    metrics,
-    missing_by_day,
-    predictions,
-    slices,
-    strength_by_feature,
-    table,
-    tables,
-)
+from solvent.plots.alarm import causes, deviations, inputs
+from solvent.plots.comparison import metrics, predictions, slices
+from solvent.plots.data import facts_by_day, label_by_feature, missing_by_day, strength_by_feature
+from solvent.plots.row import contributions
+from solvent.plots.table import table, tables
 from solvent.registry import ModelVersion
 
 
@@ -146,7 +138,7 @@ def comparison(kind: str) -> Comparison:
         metrics=["auc"],
         evaluations=(evaluations[0], evaluations[1]),
         leads={"auc": Lead(0.05, 0.03, 0.07, 30, 1000, "")},
-        changed=[],
+        changed=pd.DataFrame(),
         limits=(0.0, 1.0),
         cells=pd.DataFrame({"first": [1, 5, 39], "second": [3, 5, 39], "rows": [30, 60, 10]}),
         examples=pd.DataFrame(),

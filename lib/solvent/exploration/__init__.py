@@ -1,30 +1,18 @@
 """What notebooks ask of a project: they open it, look at data, rows, models and alarms, and hold no logic themselves."""
 
-from solvent.exploration.alarm import Alarm, examples_table, look_into, places_table
-from solvent.exploration.comparison import Comparison, changes_table, compare
-from solvent.exploration.data import (
-    Profile,
-    features_declared,
-    pinned_sources,
-    rows_by_day,
-    strength,
-    training_profile,
-)
+from solvent.exploration.alarm import examples_table, look_into, places_table
+from solvent.exploration.comparison import compare
+from solvent.exploration.data import features_declared, pinned_sources, rows_by_day, training_profile
 from solvent.exploration.differences import differences_table
 from solvent.exploration.facts import facts_beside, known_facts, outcome_of
 from solvent.exploration.influence import background_of, explain_row, features_beside
 from solvent.exploration.project import find_investigation, find_version, open_project
 from solvent.exploration.row import ScoredRow, find_row
-from solvent.exploration.streams import DeviatingStream, findings_table
+from solvent.exploration.streams import findings_table
 
 __all__ = [
-    "Alarm",
-    "Comparison",
-    "DeviatingStream",
-    "Profile",
     "ScoredRow",
     "background_of",
-    "changes_table",
     "compare",
     "differences_table",
     "examples_table",
@@ -43,6 +31,5 @@ __all__ = [
     "pinned_sources",
     "places_table",
     "rows_by_day",
-    "strength",
     "training_profile",
 ]

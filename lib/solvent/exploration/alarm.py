@@ -2,40 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
 import pandas as pd
 
 from solvent.config.base import midnight
 from solvent.exploration.inputs import moved_inputs
-from solvent.exploration.streams import DeviatingStream, deviating_streams, first_judged
+from solvent.exploration.streams import deviating_streams, first_judged
 from solvent.investigation import Investigation
+from solvent.investigation.alarm import Alarm
 from solvent.investigation.examples import around
-from solvent.investigation.investigate import Look, look
+from solvent.investigation.investigate import look
 from solvent.investigation.wording import place
 from solvent.jobs.context import Context
 from solvent.jobs.trainings import predicted_holdout
-from solvent.registry import ModelVersion
-
-
-@dataclass(frozen=True)
-class Alarm:
-    """An investigation, and what the tables tell of it now.
-
-    Attributes:
-        investigation: As it was opened.
-        version: Of whose predictions.
-        streams: What deviates, the headline first.
-        look: The rows before the change and since.
-        inputs: feature, cell (in words), training (share of rows), since (the change); of the inputs that moved, or matter most.
-    """
-
-    investigation: Investigation
-    version: ModelVersion
-    streams: Sequence[DeviatingStream]
-    look: Look
-    inputs: pd.DataFrame
 
 
 def look_into(context: Context, one: Investigation) -> Alarm:

@@ -2,52 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import pandas as pd
 
 from solvent.deployment.canary import Changed, compare_scores
-from solvent.evaluation import Evaluation, evaluate_by_day
+from solvent.evaluation import evaluate_by_day
+from solvent.evaluation.comparison import Comparison
 from solvent.exploration.pairs import cells_of, examples_of, limits_of, scored_by_both
 from solvent.jobs.context import Context
 from solvent.jobs.trainings import trained_before
 from solvent.kinds import paired
-from solvent.kinds.paired import Lead, lead
+from solvent.kinds.paired import lead
 from solvent.registry import ModelVersion
 from solvent.session import kept
 from solvent.training import in_words, require_inputs, unseen
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Two models on the rows of one holdout.
-
-    Attributes:
-        names: Of both, as figures call them.
-        rows: The days that both are measured on, in words.
-        kind: Of what they predict.
-        threshold: At or above it a prediction counts as positive.
-        metrics: In the order of model.yml.
-        evaluations: Of both.
-        leads: Metric -> how far the second is ahead, of those metrics for which that has an interval.
-        changed: How predictions change from the first to the second, by slice value.
-        limits: The least and the largest prediction of either.
-        cells: first, second (numbers of bins, from the least prediction), rows; no row for an empty cell.
-        examples: The rows whose predictions differ most: key, label, both predictions.
-    """
-
-    names: tuple[str, str]
-    rows: str
-    kind: str
-    threshold: float
-    metrics: Sequence[str]
-    evaluations: tuple[Evaluation, Evaluation]
-    leads: Mapping[str, Lead]
-    changed: Sequence[Changed]
-    limits: tuple[float, float]
-    cells: pd.DataFrame
-    examples: pd.DataFrame
 
 
 def compare(context: Context, before: ModelVersion, after: ModelVersion) -> Comparison:
@@ -77,15 +46,15 @@ def compare(context: Context, before: ModelVersion, after: ModelVersion) -> Comp
                 name: lead(name, after_by_day, before_by_day, confidence=measures.confidence)
                 for name in paired(measures.metrics)
             },
-            changed=compare_scores(ours, rival, context.project),
+            changed=changes_table(compare_scores(ours, rival, context.project)),
             limits=limits,
             cells=cells_of(both, limits),
             examples=examples_of(both, key),
         )
 
 
-def changes_table(comparison: Comparison) -> pd.DataFrame:
-    """How predictions change by slice value: slice, value, rows, mean_change, low, median, high (1, 50 and 99 %), flipped."""
+def changes_table(changed: Sequence[Changed]) -> pd.DataFrame:
+    """How predictions change by slice value, as figures that people read."""
     return pd.DataFrame(
         {
             "slice": one.slice,
@@ -97,5 +66,5 @@ def changes_table(comparison: Comparison) -> pd.DataFrame:
             "high": round(one.high, 4),
             "flipped": f"{one.flipped:.1%}",
         }
-        for one in comparison.changed
+        for one in changed
     )

@@ -9,11 +9,11 @@ from pyspark.ml import PipelineModel
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from solvent.evaluation.comparison import BINS
 from solvent.kinds import KINDS
 from solvent.kinds.slices import quoted
 from solvent.training import Training, predict_holdout
 
-BINS = 40
 EXAMPLES = 10
 
 

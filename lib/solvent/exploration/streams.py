@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
 
 import pandas as pd
 
 from solvent.investigation import RESOLVED, Investigation, investigations
+from solvent.investigation.alarm import DeviatingStream
 from solvent.investigation.investigate import series_of
 from solvent.jobs.context import Context
 from solvent.kinds.slices import ALL
@@ -17,28 +17,6 @@ from solvent.registry import ModelVersion
 from solvent.scoring import batches
 
 STREAMS = 4
-Day = tuple[date, float | None, bool]
-
-
-@dataclass(frozen=True)
-class DeviatingStream:
-    """What deviates, by day.
-
-    Attributes:
-        stream: The metric, of which rows.
-        days: Day, value or None, and whether it is judged; the days before are what is expected.
-        expected: The mean of the days before.
-        low: Confidence limit of that mean.
-        high: Likewise.
-        p_value: Adjusted over all streams.
-    """
-
-    stream: Stream
-    days: Sequence[Day]
-    expected: float
-    low: float
-    high: float
-    p_value: float
 
 
 def deviating_streams(

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 import numpy as np
 
-from solvent.exploration import Alarm, DeviatingStream
-from solvent.exploration.streams import Day
 from solvent.investigation import Investigation
+from solvent.investigation.alarm import Alarm, Day
 from solvent.monitoring.streams import Stream
 from solvent.plots.style import (
     BLUE,
+    DASHED,
     GREY,
     PALE_BLUE,
     PALE_GREY,
@@ -21,16 +22,42 @@ from solvent.plots.style import (
     RED,
     SOFT,
     TEXT,
+    WIDE,
     Picture,
     bars_only,
+    chart,
+    dates,
     grid_of,
+    line,
     percent,
     picture,
     styled,
-)  # fmt: skip
-from solvent.report.page import words
+    titled,
+)
+from solvent.plots.wording import words
 
 MOST_CELLS = 14
+HALF_A_DAY = timedelta(hours=12)
+
+
+@styled
+def deviation(text: str, days: Sequence[Day], expected: tuple[float, float, float], one: Investigation) -> Picture:
+    """One stream that deviates, by window.
+
+    Args:
+        text: What is told of it to whoever cannot see it.
+        days: First day of a window, value or None, and whether it is judged; the windows before say what to expect.
+        expected: Mean of the windows before, and its confidence limits.
+        one: Says when the change was and the alarm.
+    """
+    made, axes = chart(text, WIDE)
+    by_day(axes, days, expected, one)
+    dates(axes.xaxis)
+    axes.annotate(
+        f"alarm {one.alarm}", (one.alarm, 1), (0, 3), xycoords=("data", "axes fraction"), textcoords="offset points",
+        ha="right" if one.alarm - days[0][0] > 0.8 * (days[-1][0] - days[0][0]) else "left", color=RED, fontsize=8.5,
+    )  # fmt: skip
+    return made
 
 
 @styled
@@ -44,29 +71,26 @@ def deviations(alarm: Alarm) -> Picture:
         0.9 + 1.85 * len(alarm.streams),
     )
     axes_of = list(grid_of(made, len(alarm.streams), 1))
-    for axes, stream in zip(axes_of, alarm.streams, strict=True):
-        by_day(axes, stream, one)
+    for axes, of in zip(axes_of, alarm.streams, strict=True):
+        by_day(axes, of.days, (of.expected, of.low, of.high), one)
+        axes.set_title(f"{in_words(of.stream)}: expected {of.expected:.3f}")
         axes.sharex(axes_of[0])
     return made
 
 
-def by_day(axes: Any, of: DeviatingStream, one: Investigation) -> None:
-    """One stream."""
-    axes.axhspan(of.low, of.high, color=PALE_GREY, alpha=0.7, linewidth=0)
-    axes.axhline(of.expected, color=GREY, linestyle=(0, (4, 3)), linewidth=1)
-    axes.axvspan(one.change_low, one.change_high + timedelta(days=1), color=PALE_ORANGE, alpha=0.8, linewidth=0)
-    axes.axvline(one.alarm, color=RED, linestyle=(0, (5, 3)), linewidth=1.3)
+def by_day(axes: Any, days: Sequence[Day], expected: tuple[float, float, float], one: Investigation) -> None:
+    """The values of a stream before and since, what was expected, when it changed, and when the alarm was raised."""
+    mean, *limits = expected
+    axes.axhspan(*limits, color=PALE_GREY, linewidth=0)
+    axes.axhline(mean, color=GREY, linestyle=DASHED, linewidth=1)
+    since = axes.axvspan(one.change_low - HALF_A_DAY, one.change_high + HALF_A_DAY, color=PALE_ORANGE, linewidth=0)
+    titled(since, [f"changed between {one.change_low} and {one.change_high}"])
+    axes.axvline(one.alarm, color=RED, linestyle=DASHED, linewidth=1.3)
     for judged, colour in ((False, GREY), (True, BLUE)):
-        days, values = known(of.days, judged)
-        axes.plot(days, values, "o-", color=colour, markersize=3, linewidth=1.2)
-    axes.set_title(f"{in_words(of.stream)}: expected {of.expected:.3f}")
+        known = [(day, value) for day, value, is_judged in days if is_judged == judged and value is not None]
+        titles = [f"{day}: {value:.4f}" for day, value in known]
+        line(axes, [day for day, _ in known], [value for _, value in known], colour, titles)
     axes.margins(x=0.01)
-
-
-def known(days: Any, judged: bool) -> tuple[list[Any], list[float]]:
-    """The days that have a value, and their values."""
-    found: list[Day] = [one for one in days if one[2] == judged and one[1] is not None]
-    return [one[0] for one in found], [one[1] for one in found if one[1] is not None]
 
 
 def in_words(stream: Stream) -> str:
@@ -118,7 +142,7 @@ def inputs(alarm: Alarm) -> Picture:
         axes.bar(places - 0.2, mine["training"], width=0.4, color=GREY, alpha=0.6)
         axes.bar(places + 0.2, mine["since"], width=0.4, color=BLUE)
         axes.set_xticks(places, mine["cell"], rotation=35, ha="right", rotation_mode="anchor")
-        axes.tick_params(axis="x", labelsize=7.5, length=0)
+        axes.tick_params(axis="x", labelsize=7.5)
         axes.grid(False, axis="x")
         axes.set_title(name, color=SOFT)
         percent(axes.yaxis)

@@ -9,13 +9,25 @@ import numpy as np
 from matplotlib.colors import LogNorm
 
 from solvent.evaluation import Measurement
-from solvent.exploration import Comparison
-from solvent.exploration.pairs import BINS
+from solvent.evaluation.comparison import BINS, Comparison
 from solvent.kinds import KINDS, metrics_by_name
 from solvent.kinds.paired import Lead
 from solvent.kinds.slices import ALL
-from solvent.plots.style import BLUE, GREY, PALE_GREY, SOFT, Picture, bars_only, grid_of, percent, picture, styled
-from solvent.report.page import words
+from solvent.plots.curves import draw_calibration
+from solvent.plots.style import (
+    BLUE,
+    DASHED,
+    GREY,
+    PALE_GREY,
+    SOFT,
+    Picture,
+    bars_only,
+    grid_of,
+    percent,
+    picture,
+    styled,
+)
+from solvent.plots.wording import words
 
 # The first model of a comparison, and the second.
 COLOURS = (GREY, BLUE)
@@ -84,7 +96,7 @@ def slices(comparison: Comparison, metric: str) -> Picture:
         for found, colour in zip(comparison.evaluations, COLOURS, strict=True):
             overall = found.measurement(metric).value
             if overall is not None:
-                axes.axvline(overall, color=colour, linestyle=(0, (4, 3)), linewidth=1)
+                axes.axvline(overall, color=colour, linestyle=DASHED, linewidth=1)
         counts = [comparison.evaluations[1].measurement(metric, name, value).n for value in values[name]]
         axes.set_yticks(range(len(counts)), [f"{value} ({n:,})" for value, n in zip(values[name], counts, strict=True)])
         axes.set_ylim(len(counts) - 0.4, -0.6)
@@ -125,8 +137,8 @@ def both(axes: Any, comparison: Comparison) -> None:
     )
     axes.plot([low, high], [low, high], color=SOFT, linewidth=0.8)
     if KINDS[comparison.kind].flipped is not None:
-        axes.axvline(comparison.threshold, color=SOFT, linestyle=(0, (4, 3)), linewidth=0.8)
-        axes.axhline(comparison.threshold, color=SOFT, linestyle=(0, (4, 3)), linewidth=0.8)
+        axes.axvline(comparison.threshold, color=SOFT, linestyle=DASHED, linewidth=0.8)
+        axes.axhline(comparison.threshold, color=SOFT, linestyle=DASHED, linewidth=0.8)
     if KINDS[comparison.kind].percent:
         percent(axes.xaxis)
         percent(axes.yaxis)
@@ -155,11 +167,7 @@ def calibration(axes: Any, comparison: Comparison) -> None:
     axes.plot([0, 1], [0, 1], color=PALE_GREY, linewidth=1)
     for found, name, colour in zip(comparison.evaluations, comparison.names, COLOURS, strict=True):
         bins = [one for one in found.curves.calibration if one.n >= FEWEST]
-        promised, seen = [one.mean_prediction for one in bins], [one.observed for one in bins]
-        lows = [one.observed if one.low is None else one.low for one in bins]
-        highs = [one.observed if one.high is None else one.high for one in bins]
-        axes.vlines(promised, lows, highs, color=colour, alpha=0.5, linewidth=1.2)
-        axes.plot(promised, seen, "o-", color=colour, markersize=3.6, linewidth=1.2, label=name)
+        draw_calibration(axes, bins, colour, name, limits=True)
     axes.set_title("Observed rate by prediction")
     axes.set_xlabel("mean prediction")
     axes.set_ylabel("observed rate")

@@ -8,13 +8,14 @@ import numpy as np
 import pandas as pd
 from matplotlib.colors import LinearSegmentedColormap
 
-from solvent.exploration import Profile, strength
 from solvent.features import Feature
+from solvent.features.label_profile import Profile, strength
 from solvent.features.profile import Reference
 from solvent.kinds import KINDS
 from solvent.kinds.slices import MISSING
 from solvent.plots.style import (
     BLUE,
+    DASHED,
     GREY,
     ORANGE,
     PALE_GREY,
@@ -88,7 +89,6 @@ def missing_by_day(profile: Profile) -> Picture:
         [f"{name}  {rare(share)}" for name, share in zip(names, mean_of(lacking, totals, names), strict=True)],
     )
     axes.grid(False)
-    axes.tick_params(axis="y", length=0)
     percent(made.colorbar(found, ax=axes, shrink=0.9, pad=0.01, label="missing").ax.yaxis)
     return made
 
@@ -140,7 +140,7 @@ def panel(axes: Any, profile: Profile, feature: Feature, kind: str, what: str) -
     joined = enough & (np.array(order) != MISSING) & (feature.type != "string")
     axes.plot(places[joined], means[joined], color=BLUE, linewidth=1.2)
     axes.plot(places[enough], means[enough], "o", color=BLUE, markersize=3.6)
-    axes.axhline(profile.rate, color=GREY, linestyle=(0, (4, 3)), linewidth=1)
+    axes.axhline(profile.rate, color=GREY, linestyle=DASHED, linewidth=1)
     interval = KINDS[kind].mean_label_interval
     if interval is not None:
         found = [interval(one.labels, one.rows, CONFIDENCE) for one in counts[enough].itertuples()]
@@ -167,7 +167,7 @@ def name_cells(axes: Any, words: list[str]) -> None:
     """Ticks with the names of cells, aslant where they are long."""
     turned = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"} if max(map(len, words)) > 3 else {}
     axes.set_xticks(range(len(words)), words, **turned)
-    axes.tick_params(axis="x", labelsize=7, length=0)
+    axes.tick_params(axis="x", labelsize=7)
     axes.grid(False, axis="x")
 
 

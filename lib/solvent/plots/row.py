@@ -12,7 +12,7 @@ from solvent.config.base import counted
 from solvent.explanation import Contribution, Explanation, Floats
 from solvent.kinds import KINDS
 from solvent.kinds.kind import Kind
-from solvent.plots.style import BLUE, GREY, ORANGE, SOFT, TEXT, Picture, bars_only, percent, picture, styled
+from solvent.plots.style import BLUE, DASHED, GREY, ORANGE, SOFT, TEXT, Picture, bars_only, percent, picture, styled
 
 MOST_BARS = 12
 # Of an interval of 95 %, in standard errors.
@@ -76,6 +76,6 @@ def levels(axes: Any, explanation: Explanation, of: Kind) -> None:
     """Lines at the mean score and the row's, named on the outer side of each, so that names do not meet."""
     low, high = sorted([(explanation.mean, "mean"), (explanation.score, "this row")])
     for (value, name), side in ((low, "right"), (high, "left")):
-        axes.axvline(value, color=GREY, linestyle=(0, (4, 3)), linewidth=1)
+        axes.axvline(value, color=GREY, linestyle=DASHED, linewidth=1)
         above = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points", "fontsize": 8.5, "color": SOFT}
         axes.annotate(f"{name} {of.score_text(value)}", (value, 1), (0, 3), ha=side, **above)

@@ -11,7 +11,7 @@ from solvent.kinds.paired import DaySums, lead
 from solvent.replay.steps import Step
 from solvent.replay.ways import MONTHLY, NEVER, POLICY, ROLES, WAYS, reigns_of, way_of
 from solvent.report import write_page
-from solvent.report.replay import Mark, ReplayPage, Versus, replay_page
+from solvent.report.replay import Difference, Mark, ReplayPage, replay_page
 from solvent.settings import Settings
 
 
@@ -29,11 +29,11 @@ def marks_of(steps: Sequence[Step]) -> list[Mark]:
     return marks
 
 
-def leads_over_never(context: Context, sums: Mapping[str, DaySums]) -> list[Versus]:
+def leads_over_never(context: Context, sums: Mapping[str, DaySums]) -> list[Difference]:
     """How far ahead of never retraining the others are, by each metric that can be compared."""
     confidence = context.project.evaluation.confidence
     return [
-        Versus(metric, WAYS[ours], WAYS[NEVER], lead(metric, sums[ours], sums[NEVER], confidence=confidence))
+        Difference(metric, WAYS[ours], WAYS[NEVER], lead(metric, sums[ours], sums[NEVER], confidence=confidence))
         for metric in paired(context.project.evaluation.metrics)
         for ours in (POLICY, MONTHLY)
     ]

@@ -11,7 +11,7 @@ from solvent.identity import Manifest
 from solvent.importance import Importances
 from solvent.kinds.paired import Lead
 from solvent.release import SHARED, Decision, GateResult, Review
-from solvent.report.page import BASELINE, CHALLENGER, CHAMPION, ModelPage
+from solvent.report.model import BASELINE, CHALLENGER, CHAMPION, ModelPage
 from solvent.training import in_words
 
 

@@ -6,8 +6,8 @@ from solvent.config.project import Project
 from solvent.investigation import Dossier
 from solvent.investigation.wording import place
 from solvent.kinds.slices import ALL
-from solvent.report.page import style, templates_of_pages, words
-from solvent.report.timeline import timeline
+from solvent.plots.wording import words
+from solvent.report.rendering import render
 
 KINDS = {
     "source": "Input",
@@ -27,11 +27,16 @@ def investigation_page(dossier: Dossier, project: Project, environment: str, sho
         environment: Its name, for the commands on the page.
         show_rows: Whether rows are shown as they are.
     """
-    one, headline = dossier.investigation, dossier.headline
+    # Imported here, as it takes half a second that only who draws needs.
+    from solvent.plots.alarm import deviation
+    from solvent.plots.inline import inline_svg
+
+    one, headline, expected = dossier.investigation, dossier.headline, dossier.headline.expected
     stream = headline.stream
     what = words(stream.metric)
-    templates = templates_of_pages()
-    return templates.get_template("investigation.html.j2").render(
+    title = f"{what} by {project.monitoring.window}"
+    return render(
+        "investigation.html.j2",
         one=one,
         project=project,
         dossier=dossier,
@@ -39,12 +44,8 @@ def investigation_page(dossier: Dossier, project: Project, environment: str, sho
         analysis=dossier.analysis,
         headline=headline,
         stream=what if stream.slice == ALL else f"{what} of {stream.rows}",
-        picture=timeline(
-            f"{what} by {project.monitoring.window}",
-            *(dossier.series, headline.expected, one.change_low, one.change_high, one.alarm),
-        ),
+        picture=inline_svg(deviation(title, dossier.series, (expected.mean, expected.low, expected.high), one)),
         kinds=KINDS,
         place=lambda part: place(part, dossier.references),
         options=f"--project {project.project}" + ("" if environment == "local" else f" --environment {environment}"),
-        style=style(templates),
     )

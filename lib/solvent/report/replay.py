@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
-
-from markupsafe import Markup, escape
+from datetime import date
 
 from solvent.evaluation import Measurement
 from solvent.kinds.paired import Lead
-from solvent.report.page import style, templates_of_pages
-from solvent.report.timeline import BOTTOM, HEIGHT, TOP, Scale, axes, line, picture
+from solvent.report.rendering import render
 
 
 @dataclass(frozen=True)
@@ -41,7 +38,7 @@ class Mark:
 
 
 @dataclass(frozen=True)
-class Versus:
+class Difference:
     """How far a way is ahead of another on the same rows, by a metric."""
 
     metric: str
@@ -73,51 +70,22 @@ class ReplayPage:
     metrics: Sequence[str]
     charted: Sequence[str]
     ways: Sequence[Way]
-    differences: Sequence[Versus]
+    differences: Sequence[Difference]
     marks: Sequence[Mark]
 
 
 def replay_page(page: ReplayPage) -> str:
     """The page as HTML; the same page gives the same text."""
-    templates = templates_of_pages()
-    return templates.get_template("replay.html.j2").render(
-        page=page, charts=[(metric, weekly(metric, page)) for metric in page.charted], style=style(templates)
-    )
+    # Imported here, as it takes half a second that only who draws needs.
+    from solvent.plots.inline import inline_svg
+    from solvent.plots.retraining import by_week
 
-
-def weekly(metric: str, page: ReplayPage) -> Markup:
-    """A metric by week for each way, with the intervals of the first, and a line for each mark."""
-    drawn = [(way.role, [(day, one) for day, one in way.points[metric] if one.value is not None]) for way in page.ways]
-    limits = [limit for _, one in drawn[0][1] for limit in (one.low, one.high) if limit is not None]
-    values = [one.value for _, points in drawn for _, one in points if one.value is not None] + limits
-    # The first week may have begun before the first as-of.
-    first = min([page.since, *(middle(day) for day, _ in drawn[0][1][:1])])
-    scale = Scale.over(first, page.until, values)
-    lines = [axes(scale), *(marked(scale, mark) for mark in page.marks), whiskers(scale, *drawn[0])]
-    # The first way is drawn last, on top of the others.
-    lines += [
-        line(scale, [(middle(day), one.value, True) for day, one in points], role) for role, points in reversed(drawn)
+    span, events = (page.since, page.until), [(mark.day, mark.kind, mark.text) for mark in page.marks]
+    charts = [
+        (
+            metric,
+            inline_svg(by_week(f"{metric} by week", span, {way.role: way.points[metric] for way in page.ways}, events)),
+        )
+        for metric in page.charted
     ]
-    return picture(f"{metric} by week", lines)
-
-
-def middle(monday: date) -> date:
-    """The day that stands for a week."""
-    return monday + timedelta(days=3)
-
-
-def marked(scale: Scale, mark: Mark) -> str:
-    """A line where something happened."""
-    x = f"{scale.across(mark.day):.1f}"
-    title = f"<title>{mark.day}: {escape(mark.text)}</title>"
-    return f'<line class="mark {mark.kind}" x1="{x}" x2="{x}" y1="{TOP}" y2="{HEIGHT - BOTTOM}">{title}</line>'
-
-
-def whiskers(scale: Scale, role: str, points: Sequence[tuple[date, Measurement]]) -> str:
-    """The interval of each week."""
-    return "".join(
-        f'<line class="whisker {role}" x1="{scale.across(middle(day)):.1f}" x2="{scale.across(middle(day)):.1f}" '
-        f'y1="{scale.up(one.low):.1f}" y2="{scale.up(one.high):.1f}"/>'
-        for day, one in points
-        if one.low is not None and one.high is not None
-    )
+    return render("replay.html.j2", page=page, charts=charts)
