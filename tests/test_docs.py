@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import importlib.util
 import re
 import shlex
@@ -20,6 +21,7 @@ from solvent.config.estimator import Estimator
 from solvent.config.project import Project
 from solvent.config.source import Source
 from solvent.kinds import KINDS
+from solvent.tables.ledger import Ledger
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -298,6 +300,21 @@ def test_the_tables_that_jobs_write_are_told_of_and_are_there() -> None:
     assert len(written) > 20
     assert written - told == no_tables
     assert {name for name in told if not is_table(name)} == set()
+
+
+def columns_by_table() -> dict[str, tuple[str, ...]]:
+    """The columns of the ledgers that modules of the suite hold."""
+    files = [file for file in ROOT.glob("lib/solvent/**/*.py") if " = Ledger(" in text_of(file)]
+    modules = [".".join(file.relative_to(ROOT / "lib").with_suffix("").parts) for file in files]
+    found = [one for name in modules for one in vars(importlib.import_module(name)).values() if isinstance(one, Ledger)]
+    return {one.table: one.names for one in found}
+
+
+def test_the_columns_that_are_told_of_are_there() -> None:
+    columns = columns_by_table()
+    for row in cells(text_of(ROOT / "docs" / "tables.md")):
+        table, named = row[0].strip("`"), set(re.findall(r"`(\w+)`", row[2]))
+        assert table not in columns or named - {*columns[table], *columns} == set(), table
 
 
 def test_each_word_of_the_glossary_is_named_once_is_used_and_is_in_the_code_where_it_says_so() -> None:
