@@ -12,7 +12,7 @@ from solvent.evaluation.comparison import Comparison
 from solvent.exploration.pairs import cells_of, examples_of, limits_of, scored_by_both
 from solvent.jobs.context import Context
 from solvent.jobs.trainings import trained_before
-from solvent.kinds import paired
+from solvent.kinds import paired_metrics
 from solvent.kinds.paired import lead
 from solvent.registry import ModelVersion
 from solvent.session import kept
@@ -44,7 +44,7 @@ def compare(context: Context, before: ModelVersion, after: ModelVersion) -> Comp
             evaluations=(rivals, own),
             leads={
                 name: lead(name, after_by_day, before_by_day, confidence=measures.confidence)
-                for name in paired(measures.metrics)
+                for name in paired_metrics(measures.metrics)
             },
             changed=changes_table(compare_scores(ours, rival, context.project)),
             limits=limits,

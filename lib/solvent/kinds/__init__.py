@@ -31,7 +31,7 @@ def descriptive(metric: str) -> bool:
     return found is not None and found.better == DESCRIPTIVE
 
 
-def paired(metrics: Sequence[str]) -> Iterator[str]:
+def paired_metrics(metrics: Sequence[str]) -> Iterator[str]:
     """Those metrics whose lead over another model has an interval that is known to hold."""
     known = metrics_by_name()
     return (name for name in metrics if known[name].unpaired is None)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from solvent.config.project import Project
 from solvent.evaluation.table import Subject, find_days
 from solvent.identity import parse_manifest
-from solvent.kinds import paired
+from solvent.kinds import paired_metrics
 from solvent.kinds.paired import DaySums, Lead, lead
 from solvent.registry import CHALLENGER, CHAMPION, ModelVersion
 from solvent.release.decide import champion_of, decisions, looks_of
@@ -136,7 +136,7 @@ def leads_of(project: Project, review: Review, days: Mapping[str, DaySums]) -> d
         days: Role -> sums by day.
     """
     measures = project.evaluation
-    metrics = [*paired(measures.metrics)]
+    metrics = [*paired_metrics(measures.metrics)]
     compared = replace(review.compared, days=days)
     return {
         rival: {name: lead(name, sides[CHALLENGER], sides[rival], confidence=measures.confidence) for name in metrics}

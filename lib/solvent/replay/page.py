@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from solvent.jobs.context import Context
-from solvent.kinds import KINDS, paired
+from solvent.kinds import KINDS, paired_metrics
 from solvent.kinds.paired import DaySums, lead
 from solvent.replay.steps import Step
 from solvent.replay.ways import MONTHLY, NEVER, POLICY, ROLES, WAYS, reigns_of, way_of
@@ -34,7 +34,7 @@ def leads_over_never(context: Context, sums: Mapping[str, DaySums]) -> list[Diff
     confidence = context.project.evaluation.confidence
     return [
         Difference(metric, WAYS[ours], WAYS[NEVER], lead(metric, sums[ours], sums[NEVER], confidence=confidence))
-        for metric in paired(context.project.evaluation.metrics)
+        for metric in paired_metrics(context.project.evaluation.metrics)
         for ours in (POLICY, MONTHLY)
     ]
 
