@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from solvent.config.base import counted, midnight
+from solvent.config.base import counted
 from solvent.config.deploy import Canary
 from solvent.config.expressions import Column
 from solvent.config.project import Project
-from solvent.errors import FeatureError
 from solvent.kinds import KINDS
 from solvent.kinds.slices import ALL, slice_value
 from solvent.monitoring.findings import WHOSE, append_once, whose
 from solvent.registry import ModelVersion
 from solvent.release import GateResult
-from solvent.sources.pins import Pin, read_source
 from solvent.tables.warehouse import Warehouse
 
 CANARIES = "canaries"
@@ -70,24 +68,6 @@ class Changed:
     median: float
     high: float
     flipped: float
-
-
-def latest_interval(
-    warehouse: Warehouse, project: Project, pins: Sequence[Pin], days: int
-) -> tuple[datetime, datetime]:
-    """The latest days of prediction times that there are, [since, until), in whole days UTC.
-
-    Raises:
-        FeatureError: If the source has no row.
-    """
-    name = project.prediction.source
-    pinned = next(pin for pin in pins if pin.source == name)
-    facts = read_source(warehouse, project.sources[name], pinned)
-    last = facts.agg(F.date_format(F.max(F.expr(project.prediction.time)), "yyyy-MM-dd").alias("last")).collect()[0][0]
-    if last is None:
-        raise FeatureError(f"source {name}: has no row to score")
-    until = midnight(datetime.fromisoformat(last).date()) + timedelta(days=1)
-    return until - timedelta(days=days), until
 
 
 def compare_scores(challenger: DataFrame, champion: DataFrame, project: Project) -> list[Changed]:

@@ -10,7 +10,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -19,7 +19,7 @@ from typing import Any
 
 from pyspark.sql import DataFrame
 
-from solvent.deployment.canary import append_canary, canary_gates, changes_text, compare_scores, latest_interval
+from solvent.deployment.canary import append_canary, canary_gates, changes_text, compare_scores
 from solvent.deployment.ledger import CANARY, TESTED, DeploymentStep, append_step
 from solvent.deployment.plan import Plan
 from solvent.errors import EvaluationError, RefusedError
@@ -28,7 +28,6 @@ from solvent.progress import Progress
 from solvent.registry import ModelVersion, Registry
 from solvent.release import GateResult
 from solvent.settings import Settings
-from solvent.sources.pins import Pin
 from solvent.tables.warehouse import Warehouse
 
 LINES_SHOWN = 15
@@ -103,9 +102,8 @@ class Deployment:
         version: ModelVersion,
         champion: ModelVersion | None,
         registry: Registry,
-        pins: Sequence[Pin],
-        score: Callable[[ModelVersion, datetime, datetime], object],
-        predictions: Callable[[ModelVersion, datetime, datetime], DataFrame],
+        latest: Callable[[int], tuple[datetime, datetime]],
+        scored: Callable[[ModelVersion, datetime, datetime], DataFrame],
     ) -> tuple[str, list[GateResult]]:
         """Challenger and champion on the latest rows.
 
@@ -113,9 +111,8 @@ class Deployment:
             version: The challenger.
             champion: None if there is none.
             registry: The project's models.
-            pins: The sources as they are now.
-            score: Scores an interval of prediction times with a version.
-            predictions: Gives what a version predicted for one.
+            latest: Gives the latest days of prediction times that there are now.
+            scored: Gives what a version predicts for an interval of prediction times.
 
         Returns:
             The end of the prediction times there are, from which on the release is watched; and what the bounds say.
@@ -123,7 +120,7 @@ class Deployment:
         warehouse, project = self.warehouse(), self.settings.project
         bounds = project.deploy.canary
         with self.step(CANARY) as detail:
-            since, until = latest_interval(warehouse, project, pins, bounds.days)
+            since, until = latest(bounds.days)
             if champion is None:
                 detail |= {"outcome": "not compared", "reason": "there is no champion yet"}
                 return until.isoformat(), []
@@ -134,13 +131,11 @@ class Deployment:
                     raise EvaluationError(
                         f"one of the models has learned from the latest rows, those before {until:%Y-%m-%d}"
                     )
-                for one in (champion, version):
-                    score(one, since, until)
+                before, after = (scored(one, since, until) for one in (champion, version))
             except EvaluationError as error:
                 detail |= {"outcome": "not compared", "reason": str(error)}
                 self.say(f"{CANARY:<10} not compared: {error}")
                 return until.isoformat(), []
-            after, before = (predictions(one, since, until) for one in (version, champion))
             found = compare_scores(after, before, project)
             append_canary(warehouse, version, champion, (since, until), found)
             gates = canary_gates(bounds, found)

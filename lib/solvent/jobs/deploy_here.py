@@ -18,7 +18,7 @@ from solvent.jobs.options import force_option, settings_of, where
 from solvent.jobs.plan import announce_plan, looking_from
 from solvent.jobs.release import release_version
 from solvent.jobs.report import write_report
-from solvent.jobs.score import predictions_of, score_interval
+from solvent.jobs.score import latest_days, scored_predictions
 from solvent.jobs.train import train_models
 
 
@@ -81,8 +81,7 @@ def carry_out(context: Context, deployment: Deployment) -> dict[str, Any]:
         detail |= {one.metric: one.value for one in review.compared.challenger.measurements if one.slice == "all"}
     latest = replace(context, as_of=datetime.now(UTC).date(), given_pins=None)
     since, tried = deployment.try_canary(
-        *(version, champion, latest.registry, latest.pins),
-        *(partial(score_interval, latest), partial(predictions_of, latest)),
+        version, champion, latest.registry, partial(latest_days, latest), partial(scored_predictions, latest)
     )
     with deployment.step(RELEASED) as detail:
         decided = release_version(context, review, tried, plan.forced)

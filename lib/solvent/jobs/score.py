@@ -13,6 +13,7 @@ from solvent.jobs.context import Context, find_model, open_context
 from solvent.jobs.options import DAY, model_option, settings_of, where
 from solvent.registry import CHAMPION, ModelVersion
 from solvent.scoring import Interval, ScoreBatch, batches, read_predictions, score, skew_of
+from solvent.sources.pins import latest_interval
 
 # So that rows that came late are scored as well; none is scored twice.
 WEEK = timedelta(days=7)
@@ -62,9 +63,20 @@ def score_interval(context: Context, version: ModelVersion, since: datetime, unt
     return batch
 
 
+def latest_days(context: Context, days: int) -> tuple[datetime, datetime]:
+    """The latest days of prediction times that there are, [since, until)."""
+    return latest_interval(context.warehouse, context.project, context.pins, days)
+
+
 def predictions_of(context: Context, version: ModelVersion, since: datetime, until: datetime) -> DataFrame:
     """What a version predicted for an interval of prediction times: key, slices, prediction_time, prediction."""
     return read_predictions(context.warehouse, context.project, context.settings.groups, version, since, until)
+
+
+def scored_predictions(context: Context, version: ModelVersion, since: datetime, until: datetime) -> DataFrame:
+    """The same, of an interval that is scored unless it was."""
+    score_interval(context, version, since, until)
+    return predictions_of(context, version, since, until)
 
 
 def require_no_skew(context: Context, version: ModelVersion) -> int:

@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 from solvent.config.base import midnight
 from solvent.evaluation import Evaluation, evaluate
 from solvent.jobs.context import Context
-from solvent.jobs.score import predictions_of, score_interval
+from solvent.jobs.score import scored_predictions
 from solvent.kinds.paired import DaySums, day_sums
 from solvent.kinds.slices import ALL
 from solvent.monitoring import matured_predictions
@@ -71,8 +71,7 @@ def labelled_predictions(context: Context, reigns: Sequence[Reign]) -> DataFrame
     parts = []
     for one in joined(reigns):
         version = context.registry.find(context.project.project, str(one.version))
-        score_interval(context, version, one.since, one.until)
-        parts.append(predictions_of(context, version, one.since, one.until))
+        parts.append(scored_predictions(context, version, one.since, one.until))
     predicted, (since, until) = reduce(DataFrame.unionByName, parts), (reigns[0].since, midnight(context.as_of))
     return matured_predictions(context.warehouse, context.project, context.pins, predicted, since, until)
 

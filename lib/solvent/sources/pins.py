@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from solvent.config.base import counted
+from solvent.config.base import counted, midnight
 from solvent.config.expressions import Column
 from solvent.config.project import Project
 from solvent.config.source import Source
-from solvent.errors import IntegrityError, TableError
+from solvent.errors import FeatureError, IntegrityError, TableError
 from solvent.identity import Manifest
 from solvent.tables.columns import as_written, named, schema_of
 from solvent.tables.digest import Content, content_of, declarations
@@ -146,3 +147,21 @@ def verified_content(warehouse: Warehouse, source: Source, pinned: Pin) -> str:
     content = content_of(frame, names)
     earlier = content.digest(as_written(source.ddl))
     return earlier if earlier == pinned.digest else content.digest(declarations(frame, names))
+
+
+def latest_interval(
+    warehouse: Warehouse, project: Project, pins: Sequence[Pin], days: int
+) -> tuple[datetime, datetime]:
+    """The latest days of prediction times that there are, [since, until), in whole days UTC.
+
+    Raises:
+        FeatureError: If the source has no row.
+    """
+    name = project.prediction.source
+    pinned = next(pin for pin in pins if pin.source == name)
+    facts = read_source(warehouse, project.sources[name], pinned)
+    last = facts.agg(F.date_format(F.max(F.expr(project.prediction.time)), "yyyy-MM-dd").alias("last")).collect()[0][0]
+    if last is None:
+        raise FeatureError(f"source {name}: has no row to score")
+    until = midnight(datetime.fromisoformat(last).date()) + timedelta(days=1)
+    return until - timedelta(days=days), until
