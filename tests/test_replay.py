@@ -15,7 +15,7 @@ from solvent.registry import CHAMPION
 from solvent.replay import Step, replay, write_replay
 from solvent.replay.page import marks_of
 from solvent.replay.steps import STEPS
-from solvent.replay.ways import MONTHLY, NEVER, POLICY, Reign, joined, reigns_of
+from solvent.replay.ways import MONTHLY, NEVER, POLICY, Reign, merge_reigns, reigns_of
 from solvent.scoring import predictions_table
 from solvent.settings import load_settings
 
@@ -26,7 +26,7 @@ HEADER = "id,customer,placed,amount,returned"
 def test_neighbouring_reigns_of_a_version_are_one() -> None:
     moments = [datetime(2024, 3, day) for day in range(1, 5)]
     reigns = [Reign(version, *span) for version, span in zip((1, 1, 2), pairwise(moments), strict=True)]
-    assert joined(reigns) == [Reign(1, moments[0], moments[2]), Reign(2, moments[2], moments[3])]
+    assert merge_reigns(reigns) == [Reign(1, moments[0], moments[2]), Reign(2, moments[2], moments[3])]
 
 
 def test_a_past_is_played_once_and_told_on_a_page(shop: Any, make_order_lines: Any, tmp_path: Any) -> None:

@@ -129,7 +129,7 @@ def test_what_notebooks_are_for_is_allowed() -> None:
         ("files = !ls", "not Python"),
         ("import sys\nsys.path.append('..')", "imports sys"),
         ("from os import system", "imports os"),
-        ("import solvent.pipeline, subprocess", "imports subprocess"),
+        ("import solvent.settings, subprocess", "imports subprocess"),
         ("from . import helpers", "imports ."),
         ("import pyspark.sql.functions as F", "imports pyspark.sql.functions"),
         ("import pandas as pd", "imports pandas"),

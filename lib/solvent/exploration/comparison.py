@@ -9,11 +9,9 @@ import pandas as pd
 from solvent.deployment.canary import Changed, compare_scores
 from solvent.evaluation import evaluate_by_day
 from solvent.evaluation.comparison import Comparison
-from solvent.exploration.pairs import cells_of, examples_of, limits_of, scored_by_both
+from solvent.exploration.pairs import cells_of, examples_of, leads_between, limits_of, scored_by_both
 from solvent.jobs.context import Context
 from solvent.jobs.trainings import trained_before
-from solvent.kinds import paired_metrics
-from solvent.kinds.paired import lead
 from solvent.registry import ModelVersion
 from solvent.session import kept
 from solvent.training import in_words, require_inputs, unseen
@@ -42,10 +40,7 @@ def compare(context: Context, before: ModelVersion, after: ModelVersion) -> Comp
             threshold=measures.threshold,
             metrics=measures.metrics,
             evaluations=(rivals, own),
-            leads={
-                name: lead(name, after_by_day, before_by_day, confidence=measures.confidence)
-                for name in paired_metrics(measures.metrics)
-            },
+            leads=leads_between(after_by_day, before_by_day, measures),
             changed=changes_table(compare_scores(ours, rival, context.project)),
             limits=limits,
             cells=cells_of(both, limits),

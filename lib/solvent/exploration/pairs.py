@@ -9,8 +9,10 @@ from pyspark.ml import PipelineModel
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from solvent.config.measures import Measures
 from solvent.evaluation.comparison import BINS
-from solvent.kinds import KINDS
+from solvent.kinds import KINDS, paired_metrics
+from solvent.kinds.paired import DaySums, Lead, lead
 from solvent.kinds.slices import quoted
 from solvent.training import Training, predict_holdout
 
@@ -22,6 +24,11 @@ def scored_by_both(training: Training, before: PipelineModel, after: PipelineMod
     key = training.project.predicted.key
     theirs = predict_holdout(training, before).select(*map(quoted, key), F.col("prediction").alias("_before"))
     return predict_holdout(training, after).join(theirs, list(key))
+
+
+def leads_between(ours: DaySums, theirs: DaySums, measures: Measures) -> dict[str, Lead]:
+    """Metric -> how far one model is ahead of the other by their sums by day, of metrics for which that has an interval."""
+    return {name: lead(name, ours, theirs, confidence=measures.confidence) for name in paired_metrics(measures.metrics)}
 
 
 def limits_of(both: DataFrame, kind: str) -> tuple[float, float]:

@@ -51,7 +51,7 @@ def reigns_of(context: Context, steps: Sequence[Step]) -> dict[str, list[Reign]]
     }
 
 
-def joined(reigns: Sequence[Reign]) -> list[Reign]:
+def merge_reigns(reigns: Sequence[Reign]) -> list[Reign]:
     """Neighbouring reigns of one version as one."""
     found: list[Reign] = []
     for one in reigns:
@@ -69,14 +69,14 @@ def labelled_predictions(context: Context, reigns: Sequence[Reign]) -> DataFrame
         Key, slices, prediction_time, prediction, label.
     """
     parts = []
-    for one in joined(reigns):
+    for one in merge_reigns(reigns):
         version = context.registry.find(context.project.project, str(one.version))
         parts.append(scored_predictions(context, version, one.since, one.until))
     predicted, (since, until) = reduce(DataFrame.unionByName, parts), (reigns[0].since, midnight(context.as_of))
     return matured_predictions(context.warehouse, context.project, context.pins, predicted, since, until)
 
 
-def by_week(context: Context, labelled: DataFrame) -> Evaluation:
+def metrics_by_week(context: Context, labelled: DataFrame) -> Evaluation:
     """The metrics of every week (from Monday, UTC) as values of a slice, and of all weeks together."""
     rows = labelled.withColumn(WEEK, F.date_format(F.date_trunc("week", "prediction_time"), "yyyy-MM-dd"))
     measures = context.project.evaluation.model_copy(update={"slices": (WEEK,)})
@@ -87,7 +87,7 @@ def way_of(context: Context, role: str, name: str, reigns: Sequence[Reign]) -> t
     """The metrics of a way of retraining, over all weeks and in each; and its sums by day, to compare it with others."""
     measures = context.project.evaluation
     with kept(labelled_predictions(context, reigns)) as labelled:
-        found = by_week(context, labelled).measurements
+        found = metrics_by_week(context, labelled).measurements
         sums = day_sums(labelled, kind=context.project.model.kind, threshold=measures.threshold)
     weeks = {
         metric: [
