@@ -114,7 +114,6 @@ BINARY = Kind(
     day_sums=day_sums,
     mean_label="share of {label}",
     mean_label_interval=lambda labels, rows, confidence: wilson(int(labels), int(rows), confidence),
-    observed_text="Observed rate",
     unit="probability",
     score_text=lambda value: f"{value:.1%}",
     change_text=lambda value: f"{100 * value:+.1f}",

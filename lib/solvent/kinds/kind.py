@@ -59,7 +59,6 @@ class Kind:
         day_sums: Collected days of one slice value -> its `sums` as doubles.
         mean_label: What the mean of a {label} is called.
         mean_label_interval: Sum of labels, rows, confidence -> the interval of their mean; None where that sum does not tell it.
-        observed_text: What the mean label is called beside predictions.
         unit: Of predictions.
         score_text: A prediction as people read it.
         change_text: What is added to a prediction, with its sign.
@@ -97,7 +96,6 @@ class Kind:
     day_sums: Callable[[Rows], Mapping[str, Floats]]
     mean_label: str
     mean_label_interval: Callable[[float, float, float], Interval] | None
-    observed_text: str
     unit: str
     score_text: Callable[[float], str]
     change_text: Callable[[float], str]

@@ -103,7 +103,6 @@ def kind_of_numbers(
         day_sums=sums.day_sums,
         mean_label="mean {label}",
         mean_label_interval=None,
-        observed_text="Mean label",
         unit="prediction",
         score_text=lambda value: f"{value:.4g}",
         change_text=lambda value: f"{value:+.3g}",

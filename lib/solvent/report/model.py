@@ -89,8 +89,8 @@ class SliceRow:
 def model_page(page: ModelPage) -> str:
     """The page as HTML; the same page gives the same text."""
     headline = page.metrics[0]
-    told = [name for kind in KINDS.values() for name in kind.beside if name in page.metrics]
-    beside = [name for name in told if name != headline][:3]
+    others = [name for kind in KINDS.values() for name in kind.beside if name in page.metrics and name != headline]
+    beside = others[:3]
     own = page.evaluations[CHALLENGER]
     return render(
         "model.html.j2",
@@ -104,11 +104,11 @@ def model_page(page: ModelPage) -> str:
         slices=slice_rows(own, headline, beside),
         beside=beside,
         features=features(page),
-        unpaired=not_compared,
+        unpaired=reason_not_compared,
     )
 
 
-def not_compared(metric: str) -> str:
+def reason_not_compared(metric: str) -> str:
     """Why there is no lead by a metric."""
     return "tells of the rows" if descriptive(metric) else "no interval of a lead by it is known to hold"
 

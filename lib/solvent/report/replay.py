@@ -16,7 +16,7 @@ class Way:
     """A way of retraining.
 
     Attributes:
-        role: Its style class.
+        role: "challenger", "champion" or "baseline", each of which has its colour.
         name: As people call it.
         overall: Metric -> its measurement on all rows.
         points: Metric -> its measurement by first day of each window, in order.
