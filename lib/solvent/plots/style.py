@@ -146,9 +146,9 @@ def dates(axis: Any) -> None:
     axis.set_major_formatter(DateFormatter("%Y-%m-%d"))  # type: ignore[no-untyped-call]
 
 
-def percent(axis: Any, digits: int = 0) -> None:
-    """Ticks of a share as percentages."""
-    axis.set_major_formatter(PercentFormatter(1.0, decimals=digits))
+def percent(axis: Any) -> None:
+    """Ticks of a share as percentages, with as many digits as tell each from the next."""
+    axis.set_major_formatter(PercentFormatter(1.0))
 
 
 def bars_only(axes: Any) -> None:
