@@ -14,7 +14,7 @@ from solvent.analysis import require_analysed
 from solvent.config.project import Project
 from solvent.errors import ConfigurationError, FeatureError
 from solvent.features import Feature, FeatureGroup
-from solvent.features.table import columns_of
+from solvent.features.columns import columns_of
 from solvent.scoring.score import prediction_columns
 
 MODEL: dict[str, Any] = yaml.safe_load(

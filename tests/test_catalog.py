@@ -112,8 +112,8 @@ def test_without_a_catalog_the_sessions_is_meant(spark: SparkSession, tmp_path: 
     assert warehouse.id_of("names") is None
     columns = [Column("name", "STRING")]
     warehouse.create("names", columns)
-    warehouse.append_rows("names", [("a",)], columns, "first")
-    warehouse.append_rows("names", [("a",)], columns, "first")
+    warehouse.append_rows("names", [{"name": "a"}], columns, "first")
+    warehouse.append_rows("names", [{"name": "a"}], columns, "first")
     assert warehouse.location("names") == "solvent_plain.shop_names"
     assert [row["name"] for row in warehouse.read("names").collect()] == ["a"]
     assert warehouse.brought("names", "first").version == 1

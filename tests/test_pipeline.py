@@ -24,7 +24,7 @@ from pyspark.sql import functions as F
 
 from solvent.cli import main
 from solvent.errors import IntegrityError, RefusedError
-from solvent.features import table as feature_table
+from solvent.features import builds
 from solvent.jobs.build_features import build_feature_table
 from solvent.jobs.evaluate import evaluate_version
 from solvent.jobs.ingest import ingest_files
@@ -323,9 +323,9 @@ def test_a_pipeline_killed_anywhere_is_finished_by_the_next(make_shop: Any, spar
     ingest_files(shop.run())
     training = import_module("solvent.training.train")
     for owner, step in (
-        (feature_table, "note"),  # the build is written, and not in the ledger
+        (builds, "append_build"),  # the build is written, and not in the ledger
         (Registry, "register"),  # the run is logged, and no version made
-        (training, "note"),  # the version is made, and its manifest is not in the table
+        (training, "append_manifest"),  # the version is made, and its manifest is not in the table
         (training, "append_evaluation"),  # the manifest is there, and the evaluation is not
         (Registry, "set_alias"),  # there is no challenger
     ):

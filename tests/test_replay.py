@@ -58,11 +58,11 @@ def test_a_past_is_played_once_and_told_on_a_page(shop: Any, make_order_lines: A
     assert run.registry.by_alias("shop", CHAMPION).version == second.champion_after
 
     def counts() -> dict[str, int]:
-        tables = (STEPS, "score_batches", "performance", "retrainings", "decisions", "ingest_batches")
+        tables = (STEPS.table, "score_batches", "performance", "retrainings", "decisions", "ingest_batches")
         return {name: run.warehouse.read(name).count() for name in tables}
 
     before = counts()
-    assert (before[STEPS], before["retrainings"]) == (2, 2)
+    assert (before[STEPS.table], before["retrainings"]) == (2, 2)
     assert replay(settings, "local", arrive, DATES, print) == [first, second]
     assert write_replay(settings, [first, second], print).read_text() == text
     assert counts() == before

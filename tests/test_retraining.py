@@ -11,8 +11,9 @@ from pyspark.sql import SparkSession
 
 from solvent.config.environment import Tables
 from solvent.config.monitoring import Retrain
-from solvent.monitoring.monitor import COVERAGE, COVERAGE_COLUMNS, DEVIATION_COLUMNS, DEVIATIONS
-from solvent.registry import ModelVersion
+from solvent.monitoring.coverage import COVERAGE, Coverage, CoverageRow
+from solvent.monitoring.verdict import DEVIATIONS, Deviation, DeviationRow
+from solvent.registry import ModelKey, ModelVersion
 from solvent.release import Decision
 from solvent.retraining import RETRAININGS, Standing, record, standing_of, triggers
 from solvent.tables.warehouse import Warehouse
@@ -23,6 +24,13 @@ CHAMPION = ModelVersion("shop", 1, "run", "source", "mine", "manifest")
 
 def standing(labels: int = 0, deviating: tuple[str, ...] = ()) -> Standing:
     return Standing(AS_OF, TRAINED, labels, deviating)
+
+
+def deviation(metric: str, slice: str, slice_value: str, deviates: bool, alarm: date | None) -> Deviation:
+    return Deviation(
+        metric, slice, slice_value, deviates, alarm, p_value=0.5, e_value=1.0, direction="worse", expected=0.5, expected_low=0.4,
+        expected_high=0.6, observed=0.7, change=None, change_low=None, change_high=None,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -54,29 +62,29 @@ def test_labels_and_deviations_are_those_of_the_champion_as_last_seen_by_then(
 ) -> None:
     warehouse = Warehouse(lambda: spark, Tables(path=str(tmp_path)), "shop")
     assert standing_of(warehouse, CHAMPION, TRAINED, AS_OF) == standing()
-    warehouse.create(COVERAGE, COVERAGE_COLUMNS)
     earlier, later = AS_OF - timedelta(days=7), AS_OF + timedelta(days=7)
 
-    def covered(digest: str, window: int, as_of: date, matured: int) -> tuple[object, ...]:
-        return ("shop", 1, digest, date(2024, 3, window), as_of, 30, matured, 0, 30 - matured)
+    def covered(digest: str, window: int, as_of: date, matured: int) -> CoverageRow:
+        seen = Coverage(date(2024, 3, window), as_of, 30, matured, 0, 30 - matured)
+        return CoverageRow(ModelKey("shop", 1, digest), seen)
 
     rows = [covered("mine", 2, earlier, 10), covered("mine", 2, AS_OF, 29), covered("mine", 3, earlier, 20)]
     rows += [covered("mine", 3, later, 30), covered("other", 2, AS_OF, 28)]
-    warehouse.append_rows(COVERAGE, rows, COVERAGE_COLUMNS, "coverage")
-    warehouse.create(DEVIATIONS, DEVIATION_COLUMNS)
+    COVERAGE.append(warehouse, rows)
 
-    def judged(digest: str, as_of: date, metric: str, deviates: bool) -> tuple[object, ...]:
+    def judged(digest: str, as_of: date, metric: str, deviates: bool) -> DeviationRow:
         alarm = as_of - timedelta(days=3) if deviates else None
-        return ("shop", 1, digest, as_of, metric, "region", "north", deviates, alarm, *(None,) * 10)
+        found = deviation(metric, "region", "north", deviates, alarm)
+        return DeviationRow(ModelKey("shop", 1, digest), as_of, found)
 
-    rows = [judged("mine", earlier, "auc", True), judged("mine", AS_OF, "log_loss", True)]
-    rows += [
+    found = [judged("mine", earlier, "auc", True), judged("mine", AS_OF, "log_loss", True)]
+    found += [
         judged("mine", AS_OF, "auc", False),
         judged("mine", later, "auc", True),
         judged("other", AS_OF, "brier", True),
         judged("mine", AS_OF, "log_rows", True),
     ]
-    warehouse.append_rows(DEVIATIONS, rows, DEVIATION_COLUMNS, "deviations")
+    DEVIATIONS.append(warehouse, found)
     assert standing_of(warehouse, CHAMPION, TRAINED, AS_OF) == standing(49, ("log_loss on region north",))
     # Of the labels, those count that were not there at the last training.
     record(warehouse, AS_OF - timedelta(days=3), 1, ["old"], Decision("release", "shop", 1, 2, False, "worse"))
@@ -87,15 +95,16 @@ def test_an_alarm_is_answered_by_the_training_that_knew_of_it_and_by_no_other(
     spark: SparkSession, tmp_path: Path
 ) -> None:
     warehouse = Warehouse(lambda: spark, Tables(path=str(tmp_path)), "shop")
-    warehouse.create(DEVIATIONS, DEVIATION_COLUMNS)
 
     def looked(days_before: int, *deviating: str) -> None:
         as_of, alarm = AS_OF - timedelta(days=days_before), AS_OF - timedelta(days=20)
         rows = [
-            ("shop", 1, "mine", as_of, metric, "all", "all", metric in deviating, alarm, *(None,) * 10)
+            DeviationRow(
+                ModelKey("shop", 1, "mine"), as_of, deviation(metric, "all", "all", metric in deviating, alarm)
+            )
             for metric in ("auc", "log_loss")
         ]
-        warehouse.append_rows(DEVIATIONS, rows, DEVIATION_COLUMNS, f"look {days_before}")
+        DEVIATIONS.append(warehouse, rows)
 
     def standing_now(days_before: int) -> tuple[str, ...]:
         return standing_of(warehouse, CHAMPION, TRAINED, AS_OF - timedelta(days=days_before)).deviating
@@ -131,7 +140,7 @@ def test_a_refused_challenger_counts_as_a_training_from_the_next_day_on(spark: S
     for _ in range(2):
         made = record(warehouse, AS_OF, 1, ["old"], refused)
     assert (made.version, made.promoted, made.triggers) == (2, False, ("old",))
-    assert warehouse.read(RETRAININGS).count() == 1
+    assert RETRAININGS.count(warehouse) == 1
     assert standing_of(warehouse, CHAMPION, TRAINED, AS_OF).trained == TRAINED
     assert standing_of(warehouse, CHAMPION, TRAINED, AS_OF + timedelta(days=1)).trained == AS_OF
     other = replace(CHAMPION, version=7)

@@ -65,7 +65,7 @@ def test_an_interval_is_scored_once_with_the_predictions_of_the_model(served: An
         (1, version.digest, batch.batch)
     }
     assert "label" not in predictions(served, batch.table).columns
-    (entry,) = run.warehouse.read(BATCHES).where(F.col("batch") == batch.batch).collect()
+    (entry,) = BATCHES.frame(run.warehouse).where(F.col("batch") == batch.batch).collect()
     assert entry["features_digest"] == batch.features_digest
     assert entry["manifest_digest"] == version.manifest_digest
     assert entry["seconds"] > 0
@@ -153,12 +153,12 @@ def once_and_counted(shop: Any, since: datetime, until: datetime, rows: int) -> 
     }
 
 
-@pytest.mark.parametrize("step", ["append", "describe", "note"])
+@pytest.mark.parametrize("step", ["append", "describe", "append_batch"])
 def test_what_a_killed_scoring_left_is_completed_by_the_next_that_overlaps(
     served: Any, october: Callable[[int], tuple[datetime, datetime]], step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Killed before its predictions, their profile or the row of the ledger are appended."""
-    since, until = october({"append": 1, "describe": 5, "note": 9}[step])
+    since, until = october({"append": 1, "describe": 5, "append_batch": 9}[step])
     run = served.run()
     champion = run.registry.find("shop", CHAMPION)
     owner, last = (Warehouse, run.warehouse.append) if step == "append" else (scoring, getattr(scoring, step))

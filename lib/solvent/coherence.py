@@ -10,7 +10,7 @@ from solvent.config.project import Project
 from solvent.config.source import TIMES
 from solvent.errors import EvaluationError, FeatureError
 from solvent.features import FeatureGroup
-from solvent.features.table import columns_of
+from solvent.features.columns import columns_of
 from solvent.kinds import KINDS, descriptive, require_daily, require_known, require_paired
 
 

@@ -13,31 +13,19 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from solvent.config.base import counted
-from solvent.config.expressions import Column
 from solvent.config.monitoring import Retrain
 from solvent.investigation import RESOLVED, investigations, resolve
 from solvent.kinds.slices import ALL
+from solvent.monitoring.coverage import COVERAGE
 from solvent.monitoring.detector import VOLUME
-from solvent.monitoring.findings import append_once
-from solvent.monitoring.monitor import COVERAGE, DEVIATIONS
+from solvent.monitoring.labels import MATURED
+from solvent.monitoring.verdict import DEVIATIONS
 from solvent.registry import ModelVersion
 from solvent.release import Decision, decisions
-from solvent.tables.warehouse import Warehouse
+from solvent.tables import Between, Ledger, Warehouse
 
 if TYPE_CHECKING:
     from solvent.registry import Registry
-
-RETRAININGS, ANNOUNCED = "retrainings", "retrainings_announced"
-COLUMNS = (
-    Column("model", "STRING"),
-    Column("as_of", "DATE"),
-    Column("champion_version", "BIGINT"),
-    Column("version", "BIGINT"),
-    Column("triggers", "ARRAY<STRING>"),
-    Column("promoted", "BOOLEAN"),
-    Column("reason", "STRING"),
-)
-ANNOUNCED_COLUMNS = COLUMNS[:5]
 
 
 @dataclass(frozen=True)
@@ -59,15 +47,25 @@ class Standing:
 
 
 @dataclass(frozen=True)
-class Retraining:
-    """A retraining: what triggered it, the version it made, and what was decided."""
+class Announcement:
+    """What a retraining is to decide on: the champion it may replace, the version it made, and what triggered it."""
 
+    model: str
     as_of: date
     champion_version: int | None
     version: int
     triggers: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Retraining(Announcement):
+    """A retraining that was announced, and what was decided."""
+
     promoted: bool
     reason: str
+
+
+ANNOUNCED, RETRAININGS = Ledger("retrainings_announced", Announcement), Ledger("retrainings", Retraining)
 
 
 def standing_of(warehouse: Warehouse, champion: ModelVersion, trained: date, as_of: date) -> Standing:
@@ -79,14 +77,16 @@ def standing_of(warehouse: Warehouse, champion: ModelVersion, trained: date, as_
 
 def tried(warehouse: Warehouse, champion: ModelVersion, as_of: date) -> list[date]:
     """The as-ofs before a date at which a champion was to be replaced."""
-    rows = warehouse.rows(RETRAININGS, model=champion.name, champion_version=champion.version)
+    rows = RETRAININGS.select(warehouse, "as_of", model=champion.name, champion_version=champion.version)
     return [row["as_of"] for row in rows if row["as_of"] < as_of]
 
 
 def matured_labels(warehouse: Warehouse, champion: ModelVersion, as_of: date) -> int:
     """Predictions of a model whose label has matured: of each window as it was last looked at."""
-    seen = [row for row in warehouse.rows(COVERAGE, model_digest=champion.digest) if row["as_of"] <= as_of]
-    latest = {row["window"]: row["matured"] for row in sorted(seen, key=itemgetter("as_of"))}
+    seen = COVERAGE.select(
+        warehouse, "window", "as_of", MATURED, model_digest=champion.digest, as_of=Between(None, as_of)
+    )
+    latest = {row["window"]: row[MATURED] for row in sorted(seen, key=itemgetter("as_of"))}
     return sum(latest.values())
 
 
@@ -95,13 +95,17 @@ def deviating(warehouse: Warehouse, champion: ModelVersion, as_of: date, since: 
 
     One that has deviated at every look since then is answered; one that began later, or stopped in between, is not.
     """
-    seen = [row for row in warehouse.rows(DEVIATIONS, model_digest=champion.digest) if row["as_of"] <= as_of]
-    looks = sorted({row["as_of"] for row in seen})
+    looked = DEVIATIONS.select(warehouse, "as_of", model_digest=champion.digest, as_of=Between(None, as_of))
+    looks = sorted({row["as_of"] for row in looked})
     # Those that a training at that date knew of, and all since.
     known = max((look for look in looks if look <= since), default=None)
     last = [look for look in looks if known is None or look >= known]
+    names = ("as_of", "metric", "slice", "slice_value")
+    seen = DEVIATIONS.select(
+        warehouse, *names, model_digest=champion.digest, as_of=Between(known, as_of), deviates=True
+    )
     # Another model brings back no rows.
-    found = {(name(row), row["as_of"]) for row in seen if row["deviates"] and row["metric"] != VOLUME}
+    found = {(name(row), row["as_of"]) for row in seen if row["metric"] != VOLUME}
     now = {one for one, look in found if last and look == last[-1]}
     answered = {one for one in now if known is not None and all((one, look) in found for look in last)}
     return tuple(sorted(now - answered))
@@ -131,8 +135,7 @@ def announce(
     warehouse: Warehouse, as_of: date, champion: int | None, why: Sequence[str], version: ModelVersion
 ) -> None:
     """Appends what a retraining is to decide on, and why, once."""
-    warehouse.create(ANNOUNCED, ANNOUNCED_COLUMNS)
-    append_once(warehouse, ANNOUNCED, ANNOUNCED_COLUMNS, [(version.name, as_of, champion, version.version, list(why))])
+    ANNOUNCED.append(warehouse, [Announcement(version.name, as_of, champion, version.version, tuple(why))])
 
 
 def reasons_to_retrain(
@@ -162,21 +165,16 @@ def reasons_to_retrain(
 
 def unrecorded(warehouse: Warehouse, model: str) -> list[tuple[date, int | None, tuple[str, ...], Decision]]:
     """Retrainings that were decided on and not recorded: as-of, the champion before, why, and the decision."""
-    recorded = {(row["as_of"], row["version"]) for row in warehouse.rows(RETRAININGS, model=model)}
-    announced = [
-        row for row in warehouse.rows(ANNOUNCED, model=model) if (row["as_of"], row["version"]) not in recorded
-    ]
-    if not announced:
-        return []
-    decided = {
-        (one.from_version, one.to_version): one
-        for one in reversed(decisions(warehouse))
-        if one.kind == "release" and one.model == model
-    }
-    found = [(row, decided.get((row["champion_version"], row["version"]))) for row in announced]
-    return [
-        (row["as_of"], row["champion_version"], tuple(row["triggers"]), one) for row, one in found if one is not None
-    ]
+    names = ("as_of", "version")
+    recorded = {(row["as_of"], row["version"]) for row in RETRAININGS.select(warehouse, *names, model=model)}
+    waiting = [row for row in ANNOUNCED.rows(warehouse, model=model) if (row.as_of, row.version) not in recorded]
+    found = []
+    for one in waiting:
+        made = decisions(warehouse, kind="release", model=model, to_version=one.version)
+        decided = next((other for other in made if other.from_version == one.champion_version), None)
+        if decided is not None:
+            found.append((one.as_of, one.champion_version, one.triggers, decided))
+    return found
 
 
 def conclude(
@@ -200,8 +198,6 @@ def record(
     warehouse: Warehouse, as_of: date, champion: int | None, why: Sequence[str], decided: Decision
 ) -> Retraining:
     """Appends what came of a retraining, once."""
-    made = Retraining(as_of, champion, decided.to_version, tuple(why), decided.passed, decided.reason)
-    warehouse.create(RETRAININGS, COLUMNS)
-    row = (decided.model, as_of, champion, made.version, list(why), made.promoted, made.reason)
-    append_once(warehouse, RETRAININGS, COLUMNS, [row])
+    made = Retraining(decided.model, as_of, champion, decided.to_version, tuple(why), decided.passed, decided.reason)
+    RETRAININGS.append(warehouse, [made])
     return made

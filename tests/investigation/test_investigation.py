@@ -106,7 +106,7 @@ def test_an_alarm_opens_one_investigation_that_says_what_since_when_and_where(li
     assert not may_open(again, [replace(other, state="acknowledged")])
     assert not may_open(again, [replace(opened, state="resolved")])
     assert may_open(again, [replace(other, state="resolved")])
-    assert run.warehouse.read(INVESTIGATIONS).where(f"id = '{opened.id}'").count() == 1
+    assert INVESTIGATIONS.frame(run.warehouse).where(f"id = '{opened.id}'").count() == 1
 
 
 def test_a_page_shows_no_row_where_the_environment_does_not_allow_it(
@@ -195,7 +195,7 @@ def test_what_was_not_delivered_is_delivered_at_the_next_run_and_once(living: An
         opened.change.isoformat(),
     )
     assert (message["report"], message["first_cause"]) == (opened.report, opened.first_cause)
-    rows = warehouse.read(DELIVERIES).where(f"id = '{opened.id}'").collect()
+    rows = DELIVERIES.frame(warehouse).where(f"id = '{opened.id}'").collect()
     assert sorted(row["delivered"] for row in rows) == [False, True]
     assert all("secret" not in str(row) for row in rows)
 

@@ -16,10 +16,12 @@ from solvent.jobs.ingest import ingest_files
 from solvent.jobs.monitor import monitor_version
 from solvent.jobs.score import score_interval
 from solvent.monitoring import Monitored
+from solvent.monitoring.coverage import COVERAGE
 from solvent.monitoring.drift import DRIFT
 from solvent.monitoring.health import HEALTH, MODEL_HEALTH
 from solvent.monitoring.labels import with_labels
-from solvent.monitoring.monitor import COVERAGE, DEVIATIONS, PERFORMANCE
+from solvent.monitoring.performance import PERFORMANCE
+from solvent.monitoring.verdict import DEVIATIONS
 from solvent.scoring import batches
 
 RELEASED, TURNS, ENDS = date(2024, 3, 1), date(2024, 3, 13), date(2024, 4, 12)
@@ -62,7 +64,7 @@ def monitored(shop: Any, as_of: date) -> Monitored:
 
 def counts(shop: Any) -> list[int]:
     warehouse = shop.run().warehouse
-    return [warehouse.read(name).count() for name in (PERFORMANCE, COVERAGE, DEVIATIONS, DRIFT, HEALTH, MODEL_HEALTH)]
+    return [ledger.count(warehouse) for ledger in (PERFORMANCE, COVERAGE, DEVIATIONS, DRIFT, HEALTH, MODEL_HEALTH)]
 
 
 def test_before_the_turn_nothing_deviates_and_running_again_adds_nothing(living: Any) -> None:
@@ -84,7 +86,7 @@ def test_before_the_turn_nothing_deviates_and_running_again_adds_nothing(living:
     # What is bought has not changed, only what is known of the customers: the shop is as old as its history.
     drifting = [one.feature for one in found.drifts if one.psi > one.noise]
     assert drifting.count("order_amount") + drifting.count("region") <= 1
-    (model,) = living.run().warehouse.read(MODEL_HEALTH).where("model = 'shop'").collect()
+    (model,) = MODEL_HEALTH.frame(living.run().warehouse).where("model = 'shop'").collect()
     assert (model["trained"], model["age_days"], model["rows"]) == (date(2024, 3, 1), 12, 42 * 30)
     assert model["rows_per_second"] == model["rows"] / model["seconds"]
     before = counts(living)
@@ -101,7 +103,7 @@ def test_values_equal_scikit_learn_on_the_matured_rows_of_a_day(living: Any) -> 
     scored = run.warehouse.read(table).where(F.to_date("prediction_time") == F.lit(day))
     orders = run.warehouse.read("source_orders").where("returned IS NOT NULL").select("id", "returned")
     rows = scored.join(orders, "id").toPandas()
-    found = run.warehouse.read(PERFORMANCE).where((F.col("window") == F.lit(day)) & (F.col("phase") == "life"))
+    found = PERFORMANCE.frame(run.warehouse).where((F.col("window") == F.lit(day)) & (F.col("phase") == "life"))
     values = {(row["slice_value"], row["metric"]): (row["value"], row["n"]) for row in found.collect()}
     for place, part in [("all", rows), *rows.groupby("region")]:
         assert values[place, "log_loss"][0] == pytest.approx(
@@ -123,7 +125,7 @@ def test_a_late_row_measures_its_day_again_beside_what_was_measured_before(livin
     score_interval(run, version, moment(day), moment(day + timedelta(days=1)))
     found = monitored(living, ENDS + timedelta(days=1))
     assert day in found.windows
-    rows = run.warehouse.read(PERFORMANCE).where(
+    rows = PERFORMANCE.frame(run.warehouse).where(
         (F.col("window") == F.lit(day)) & (F.col("metric") == "accuracy") & (F.col("slice") == "all")
     )
     seen = {row["as_of"]: row["n"] for row in rows.collect()}
@@ -153,18 +155,18 @@ def test_two_monitors_at_once_enter_whole_weeks_and_each_of_them_once(weekly: An
         reason.endswith("reference windows have a value; 21 are needed") for reason in one.verdict.unjudged.values()
     )
     run = weekly.run()
-    for table, place in (
+    for ledger, place in (
         (PERFORMANCE, ["phase", "window", "slice", "slice_value", "metric"]),
         (COVERAGE, ["window"]),
         (DRIFT, ["window", "feature"]),
         (HEALTH, ["source"]),
         (MODEL_HEALTH, ["as_of"]),
     ):
-        rows = run.warehouse.read(table)
-        assert rows.groupBy(*place).count().where("count > 1").collect() == [], table
+        rows = ledger.frame(run.warehouse)
+        assert rows.groupBy(*place).count().where("count > 1").collect() == [], ledger
         if "window" in place:
-            assert rows.where("weekday(window) > 0").collect() == [], table
-    week = {row["window"]: row for row in run.warehouse.read(COVERAGE).collect()}
+            assert rows.where("weekday(window) > 0").collect() == [], ledger
+    week = {row["window"]: row for row in COVERAGE.frame(run.warehouse).collect()}
     assert {window: row["predictions"] for window, row in week.items()} == {
         date(2024, 2, 26): 3 * 30, **dict.fromkeys(one.life[1:], 7 * 30), date(2024, 4, 8): 4 * 30
     }  # fmt: skip
@@ -185,7 +187,7 @@ def test_values_of_a_week_equal_scikit_learn_on_its_rows(weekly: Any) -> None:
     within = (F.col("prediction_time") >= F.lit(monday)) & (F.col("prediction_time") < F.lit(date(2024, 3, 18)))
     orders = run.warehouse.read("source_orders").where("returned IS NOT NULL").select("id", "returned")
     rows = run.warehouse.read(table).where(within).join(orders, "id").toPandas()
-    found = run.warehouse.read(PERFORMANCE).where((F.col("window") == F.lit(monday)) & (F.col("slice") == "all"))
+    found = PERFORMANCE.frame(run.warehouse).where((F.col("window") == F.lit(monday)) & (F.col("slice") == "all"))
     values = {row["metric"]: (row["value"], row["n"]) for row in found.collect()}
     assert values["auc"] == (pytest.approx(sk.roc_auc_score(rows["returned"], rows["prediction"])), len(rows))
     loss = sk.log_loss(rows["returned"], rows["prediction"], labels=[0, 1])

@@ -15,7 +15,7 @@ import pytest
 from solvent.jobs.ingest import ingest_files
 from solvent.jobs.retrain import retrain_champion
 from solvent.release import decisions
-from solvent.retraining import COLUMNS, RETRAININGS
+from solvent.retraining import RETRAININGS
 from solvent.tables.folder import alone
 
 KILLED, NEXT = date(2024, 3, 8), date(2024, 3, 9)
@@ -32,10 +32,10 @@ def test_the_next_retraining_records_one_that_was_decided_on(
     shop.commit()
     run = shop.run(NEXT)
     ingest_files(run)
-    run.warehouse.create(RETRAININGS, COLUMNS)
+    RETRAININGS.create(run.warehouse)
     before = len(decisions(run.warehouse))
     command = [sys.executable, "-m", "solvent.cli", "--root", str(shop.root), "retrain", "--project", "shop"]
-    folder = run.warehouse.folder(RETRAININGS)
+    folder = run.warehouse.folder(RETRAININGS.table)
     assert isinstance(folder, Path)
     # Nobody else writes the table now, so that the retraining waits there.
     with alone(folder):
@@ -46,11 +46,11 @@ def test_the_next_retraining_records_one_that_was_decided_on(
         time.sleep(3)
         retraining.send_signal(signal.SIGKILL)
         assert retraining.wait() == -signal.SIGKILL
-    assert run.warehouse.rows(RETRAININGS) == []
+    assert RETRAININGS.rows(run.warehouse) == []
     decided = decisions(run.warehouse)[-1]
     # It is as if it had not been killed: the policy asks for the next one in five days.
     assert retrain_champion(run, "local") is None
-    rows = run.warehouse.rows(RETRAININGS)
+    rows = RETRAININGS.select(run.warehouse, *RETRAININGS.names)
     assert [(row["as_of"], row["champion_version"], row["version"]) for row in rows] == [
         (KILLED, 1, decided.to_version)
     ]

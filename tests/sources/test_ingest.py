@@ -419,16 +419,16 @@ def test_two_runs_at_once_take_every_row_in_once(empty_shop: Any) -> None:
             return str(error)
         return ""
 
-    note = module.note
+    claim = module.claim_files
     second_file = [HEADER, *GOOD, "3,c1,2024-01-02 00:00:00,1.0,0"]
     gate = Barrier(2, action=lambda: empty_shop.land("orders", "b.csv", second_file), timeout=120)
 
     def noted_together(*arguments: Any) -> None:
         gate.wait()
-        note(*arguments)
+        claim(*arguments)
 
     with pytest.MonkeyPatch.context() as patched, ThreadPoolExecutor(2) as pool:
-        patched.setattr(module, "note", noted_together)
+        patched.setattr(module, "claim_files", noted_together)
         said = list(pool.map(taking_in, (first, second)))
     assert all(text == "" or "another run appended at the same time" in text for text in said), said
     taken_in(empty_shop)

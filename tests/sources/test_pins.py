@@ -18,7 +18,7 @@ from solvent.sources.pins import Pin, pin, read_source, verified_content
 from solvent.tables.columns import as_written
 from solvent.tables.digest import content_of
 from solvent.tables.warehouse import Warehouse
-from solvent.training.train import note, require_copy
+from solvent.training.manifests import append_manifest, require_copy
 
 SOURCE = Source.model_validate({"schema": "id INT, price DECIMAL, tax decimal( 5 ), `net` DECIMAL(9,2)", "key": ["id"]})
 
@@ -70,11 +70,11 @@ def test_a_copy_of_a_manifest_that_is_another_is_refused(warehouse: Warehouse) -
     version = ModelVersion("shop", 1, "run", "models:/m-1", "0" * 64, "1" * 64)
     manifest = Manifest({"as_of": "2024-03-01", "commit": {"hash": "a" * 40}})
     assert not require_copy(warehouse, version, manifest)
-    note(warehouse, version, manifest)
-    note(warehouse, version, manifest)
+    append_manifest(warehouse, version, manifest)
+    append_manifest(warehouse, version, manifest)
     assert require_copy(warehouse, version, manifest)
     changed = Manifest({**manifest.document, "as_of": "2024-03-02"})
     with pytest.raises(
         IntegrityError, match=r"shop version 1: its manifest in .*/shop/manifests \(digest .*\) is not the"
     ):
-        note(warehouse, version, changed)
+        append_manifest(warehouse, version, changed)

@@ -64,7 +64,7 @@ sys.stdin.readline()
 for n in range(int(times)):
     batch = f"{name}-{n}"
     if spark is None:
-        warehouse.append_rows("contended", [(batch,)], columns, batch)
+        warehouse.append_rows("contended", [{"batch": batch}], columns, batch)
     else:
         warehouse.append("contended", rows[n].coalesce(1), batch)
 """
@@ -166,7 +166,7 @@ def test_a_writer_waits_while_another_process_writes(engine: str, spark: SparkSe
     warehouse = Warehouse(lambda: spark, Tables(path=str(tmp_path)), "shop")
     warehouse.create("contended", COLUMNS)
     append = {
-        "deltalake": lambda: warehouse.append_rows("contended", [("mine",)], COLUMNS, "mine"),
+        "deltalake": lambda: warehouse.append_rows("contended", [{"batch": "mine"}], COLUMNS, "mine"),
         "spark": lambda: warehouse.append("contended", spark.sql("SELECT 'mine' AS batch"), "mine"),
     }[engine]
     folder = str(tmp_path / "shop/contended")

@@ -51,18 +51,18 @@ def test_rows_of_a_small_table_are_those_that_spark_reads(spark: SparkSession, t
     assert without.rows("ledger") == []
     without.create("ledger", columns)
     assert without.rows("ledger") == []
-    at = datetime(2024, 3, 1, 12, 0, 0, 5, tzinfo=UTC)
+    at, names = datetime(2024, 3, 1, 12, 0, 0, 5, tzinfo=UTC), [column.name for column in columns]
     rows = [("a", 1, [("x", 0.5), ("y", None)], at.date(), at), (None,) * 5, ("c", 3, [], at.date(), at)]
     for number, row in enumerate(rows):
-        without.append_rows("ledger", [row], columns, str(number))
+        without.append_rows("ledger", [dict(zip(names, row, strict=True))], columns, str(number))
     found = sorted(without.rows("ledger"), key=lambda row: str(row["name"]))
     assert [row["name"] for row in found] == [None, "a", "c"]
     assert found[1]["parts"] == [{"a": "x", "b": 0.5}, {"a": "y", "b": None}]
     assert (found[1]["at"], found[1]["day"]) == (at, at.date())
     spark_reads = [in_utc(row.asDict(recursive=True)) for row in warehouse.read("ledger").collect()]
     assert sorted(spark_reads, key=lambda row: str(row["name"])) == found
-    for equal, names in (({"name": "a"}, ["a"]), ({"n": 3, "day": at.date()}, ["c"]), ({"at": at, "n": 2}, [])):
-        assert [row["name"] for row in without.rows("ledger", **equal)] == names
+    for equal, found_names in (({"name": "a"}, ["a"]), ({"n": 3, "day": at.date()}, ["c"]), ({"at": at, "n": 2}, [])):
+        assert [row["name"] for row in without.rows("ledger", **equal)] == found_names
 
 
 def test_files_that_cannot_have_a_value_are_not_read(tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ def test_files_that_cannot_have_a_value_are_not_read(tmp_path: Path) -> None:
     without.create("t", columns)
     long = "a" * 100
     for number, names in enumerate([["a", "m"], ["n", None], [long, long + "b"], [None]]):
-        without.append_rows("t", [(name,) for name in names], columns, str(number))
+        without.append_rows("t", [{"name": name} for name in names], columns, str(number))
     assert without.rows("t", name=long) == [{"name": long}]
     (folder,) = (tmp_path / "shop").iterdir()
     (gone,) = [file for file in folder.glob("*.parquet") if pq.read_table(file).to_pylist()[0]["name"] == "n"]
@@ -85,16 +85,16 @@ def test_rows_are_appended_once_with_and_without_spark(spark: SparkSession, tmp_
     warehouse, without = Warehouse(lambda: spark, tables, "shop"), Warehouse(no_session, tables, "shop")
     without.create("once", columns)
     one = spark.createDataFrame([(1,)], "a INT")
-    without.append_rows("once", [(1,)], columns, "first")
-    without.append_rows("once", [(1,)], columns, "first")
+    without.append_rows("once", [{"a": 1}], columns, "first")
+    without.append_rows("once", [{"a": 1}], columns, "first")
     warehouse.append("once", one, "first")
     warehouse.append("once", one, "second")
-    without.append_rows("once", [(1,)], columns, "second")
+    without.append_rows("once", [{"a": 1}], columns, "second")
     gate = Barrier(8)
 
     def append(number: int) -> None:
         gate.wait(60)
-        without.append_rows("once", [(1,)], columns, f"third {number % 2}")
+        without.append_rows("once", [{"a": 1}], columns, f"third {number % 2}")
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(append, range(8)))
@@ -110,7 +110,7 @@ def test_one_writer_only_has_a_turn(spark: SparkSession, tmp_path: Path) -> None
     def append(number: int) -> bool:
         gate.wait(60)
         try:
-            without.append_rows("turns", [(number,)], columns, f"by {number}", turn=1)
+            without.append_rows("turns", [{"a": number}], columns, f"by {number}", turn=1)
         except TableError:
             return False
         return True
@@ -121,8 +121,8 @@ def test_one_writer_only_has_a_turn(spark: SparkSession, tmp_path: Path) -> None
         warehouse.append("turns", spark.createDataFrame([(9,)], "a INT"), "by Spark", turn=1)
     warehouse.append("turns", spark.createDataFrame([(9,)], "a INT"), "by Spark", turn=2)
     with pytest.raises(TableError, match="another run appended at the same time"):
-        without.append_rows("turns", [(8,)], columns, "late", turn=2)
-    without.append_rows("turns", [(8,)], columns, "next", turn=3)
+        without.append_rows("turns", [{"a": 8}], columns, "late", turn=2)
+    without.append_rows("turns", [{"a": 8}], columns, "next", turn=3)
     found = {row["a"] for row in without.rows("turns")}
     assert len(found) == 3
     assert {8, 9} < found
@@ -131,7 +131,7 @@ def test_one_writer_only_has_a_turn(spark: SparkSession, tmp_path: Path) -> None
 def test_a_table_that_has_lost_its_log_is_not_one_that_never_was(tmp_path: Path) -> None:
     without, columns = Warehouse(no_session, Tables(path=str(tmp_path)), "shop"), [Column("a", "INT")]
     without.create("ledger", columns)
-    without.append_rows("ledger", [(1,)], columns, "one")
+    without.append_rows("ledger", [{"a": 1}], columns, "one")
     shutil.rmtree(tmp_path / "shop/ledger/_delta_log")
     for read in (without.rows, without.exists, lambda table: without.create(table, columns)):
         with pytest.raises(TableError, match="shop/ledger: holds data and no log of Delta"):
@@ -160,7 +160,7 @@ def test_a_folder_tells_of_its_log_what_spark_tells(spark: SparkSession, tmp_pat
     columns = [Column("a", "INT")]
     warehouse.create(table, columns)
     for batch in ("one", "two", "three"):
-        warehouse.append_rows(table, [(1,)], columns, batch)
+        warehouse.append_rows(table, [{"a": 1}], columns, batch)
     (detail,) = spark.sql(f"DESCRIBE DETAIL {warehouse.name(table)}").collect()
     assert warehouse.id_of(table) == detail["id"]
     history = {row["userMetadata"]: row for row in spark.sql(f"DESCRIBE HISTORY {warehouse.name(table)}").collect()}

@@ -11,7 +11,7 @@ import pytest
 from solvent.jobs.build_features import build_feature_table
 from solvent.jobs.ingest import ingest_files
 from solvent.jobs.trainings import training_on
-from solvent.training import MANIFESTS
+from solvent.training.manifests import MANIFESTS
 from solvent.training.train import fitted_and_scored, registered
 
 
@@ -23,7 +23,7 @@ def test_who_comes_second_takes_the_version_of_who_came_first(released: Any) -> 
     assert made
     assert registered(run.warehouse, run.registry, fitted) == (first, None)
     assert run.registry.versions(name) == [first]
-    assert [row["version"] for row in run.warehouse.rows(MANIFESTS, model=name)] == [first.version]
+    assert [row.version for row in MANIFESTS.rows(run.warehouse, model=name)] == [first.version]
     # Whoever asks for another one gets it.
     again, made = registered(run.warehouse, run.registry, fitted, once=False)
     assert made

@@ -78,7 +78,7 @@ def test_models_of_different_kinds_of_labels_are_not_compared() -> None:
 def learned_from(run: Any) -> list[str]:
     """The figures in the table that are of rows their model has learned from."""
     found = []
-    for row in run.warehouse.rows(EVALUATIONS):
+    for row in EVALUATIONS.select(run.warehouse, *EVALUATIONS.names):
         manifest = run.registry.manifest(run.registry.find(row["model"], str(row["version"])))
         since = manifest.windows.holdout_start
         if row["rows_from"].timestamp() < since.timestamp():

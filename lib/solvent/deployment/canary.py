@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 
 from pyspark.sql import DataFrame
@@ -11,34 +11,13 @@ from pyspark.sql import functions as F
 
 from solvent.config.base import counted
 from solvent.config.deploy import Canary
-from solvent.config.expressions import Column
 from solvent.config.project import Project
 from solvent.kinds import KINDS
 from solvent.kinds.slices import ALL, slice_value
-from solvent.monitoring.findings import WHOSE, append_once, whose
-from solvent.registry import ModelVersion
+from solvent.registry import ModelKey, ModelVersion
 from solvent.release import GateResult
-from solvent.tables.warehouse import Warehouse
+from solvent.tables import Ledger, Warehouse
 
-CANARIES = "canaries"
-FIGURES = (
-    Column("slice", "STRING"),
-    Column("slice_value", "STRING"),
-    Column("n", "BIGINT"),
-    Column("mean_change", "DOUBLE"),
-    Column("mean_absolute_change", "DOUBLE"),
-    Column("low", "DOUBLE"),
-    Column("median", "DOUBLE"),
-    Column("high", "DOUBLE"),
-    Column("flipped", "DOUBLE"),
-)
-CANARY_COLUMNS = (
-    *WHOSE,
-    Column("champion_version", "BIGINT"),
-    Column("since", "TIMESTAMP"),
-    Column("until", "TIMESTAMP"),
-    *FIGURES,
-)
 # Of the changes of predictions, the outermost of which may be a single row.
 QUANTILES = (0.01, 0.5, 0.99)
 
@@ -68,6 +47,20 @@ class Changed:
     median: float
     high: float
     flipped: float
+
+
+@dataclass(frozen=True)
+class CanaryRow:
+    """What would change for a slice value from a champion to a challenger, of prediction times in [since, until)."""
+
+    whose: ModelKey
+    champion_version: int
+    since: datetime
+    until: datetime
+    changed: Changed
+
+
+CANARIES = Ledger("canaries", CanaryRow)
 
 
 def compare_scores(challenger: DataFrame, champion: DataFrame, project: Project) -> list[Changed]:
@@ -136,9 +129,8 @@ def append_canary(
     changed: Sequence[Changed],
 ) -> None:
     """Appends the changes, once."""
-    warehouse.create(CANARIES, CANARY_COLUMNS)
-    rows = [(*whose(challenger), champion.version, *interval, *astuple(one)) for one in changed]
-    append_once(warehouse, CANARIES, CANARY_COLUMNS, rows)
+    rows = [CanaryRow(challenger.key, champion.version, *interval, one) for one in changed]
+    CANARIES.append(warehouse, rows)
 
 
 def changes_text(found: Sequence[Changed], since: datetime) -> str:

@@ -11,9 +11,7 @@ from statistics import median
 from typing import Annotated, Any
 
 from solvent.config.base import digest_of
-from solvent.tables.codec import JSON
-from solvent.tables.ledger import Ledger
-from solvent.tables.warehouse import Warehouse
+from solvent.tables import JSON, Ledger, Warehouse
 
 # Steps, in their order.
 TESTED, TRAINED, EVALUATED, CANARY, RELEASED, PROBATION = "test", "train", "evaluate", "canary", "release", "probation"

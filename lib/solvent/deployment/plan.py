@@ -22,12 +22,13 @@ from solvent.deployment.differences import (
     library_differences,
 )
 from solvent.deployment.ledger import CANARY, EVALUATED, RELEASED, TESTED, TRAINED, seconds_by_step
-from solvent.features.table import build_name, declared, feature_code, find_build
-from solvent.identity import Commit, Manifest, environment_facts, function_digests, java_here, parse_manifest
+from solvent.features.builds import build_name, feature_code, find_build
+from solvent.features.columns import declared
+from solvent.identity import Commit, Manifest, environment_facts, function_digests, java_here
 from solvent.release import Decision, decisions, rolled_back, standing
 from solvent.settings import Settings
 from solvent.sources.pins import Pin, pins_of, source_pins
-from solvent.training import MANIFESTS, learned_by, training_key
+from solvent.training import learned_by, manifest_copies, training_key
 
 NOTHING, TRAIN, RELEASE, HELD = "nothing", "train", "release", "held"
 # Exit code of `solvent plan` when a deployment would do something.
@@ -118,15 +119,9 @@ def trained_versions(settings: Settings) -> list[Trained]:
         IntegrityError: If a manifest was changed.
     """
     name = settings.project.project
-    rows = settings.warehouse.rows(MANIFESTS, model=name)
-    return [
-        Trained(
-            name,
-            row["version"],
-            parse_manifest(row["manifest"], row["manifest_digest"], f"{name} version {row['version']}"),
-        )
-        for row in sorted(rows, key=lambda row: row["version"])
-    ]
+    # All of them, as what each was trained from is in no column.
+    manifests = manifest_copies(settings.warehouse, name)
+    return [Trained(name, version, manifest) for version, manifest in manifests.items()]
 
 
 def make_plan(settings: Settings, commit: Commit, today: date, as_of: date | None = None, force: bool = False) -> Plan:
@@ -144,7 +139,7 @@ def make_plan(settings: Settings, commit: Commit, today: date, as_of: date | Non
         IntegrityError: If a manifest was changed.
     """
     project, environment = settings.project, settings.environment
-    history = decisions(settings.warehouse)
+    history = decisions(settings.warehouse, model=project.project)
     versions = trained_versions(settings)
     number = standing(history, project.project)
     champion = next((one for one in versions if one.version == number), None)

@@ -6,61 +6,21 @@ computed once, whether the model was then challenger, champion or baseline; by t
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields, make_dataclass
 from datetime import date, datetime
+from typing import Annotated, Any
 
 import numpy as np
 
 from solvent.config.base import digest_of
-from solvent.config.expressions import Column
 from solvent.config.measures import Measures
 from solvent.evaluation.evaluate import ordered
 from solvent.evaluation.result import Evaluation, Measurement
 from solvent.kinds import KINDS
-from solvent.kinds.curves import CalibrationBin, Curves, HistogramBin, ThresholdPoint
+from solvent.kinds.curves import Curves
 from solvent.kinds.paired import Days, DaySums
-from solvent.tables.warehouse import Warehouse
-
-EVALUATIONS, CURVES, DAYS = "evaluations", "evaluation_curves", "evaluation_days"
-COLUMNS = (
-    Column("evaluation", "STRING"),
-    Column("model", "STRING"),
-    Column("version", "BIGINT"),
-    Column("model_digest", "STRING"),
-    Column("rows_from", "TIMESTAMP"),
-    Column("rows_until", "TIMESTAMP"),
-    Column("features", "STRING"),
-    Column("pins", "STRING"),
-    Column("threshold", "DOUBLE"),
-    Column("confidence", "DOUBLE"),
-    Column("slice", "STRING"),
-    Column("slice_value", "STRING"),
-    Column("metric", "STRING"),
-    Column("value", "DOUBLE"),
-    Column("low", "DOUBLE"),
-    Column("high", "DOUBLE"),
-    Column("n", "BIGINT"),
-    Column("method", "STRING"),
-)
-POINT = "STRUCT<threshold:DOUBLE,false_positive_rate:DOUBLE,true_positive_rate:DOUBLE,precision:DOUBLE>"
-CURVE_COLUMNS = (
-    Column("evaluation", "STRING"),
-    Column("roc", f"ARRAY<{POINT}>"),
-    Column("precision_recall", f"ARRAY<{POINT}>"),
-    Column(
-        "calibration",
-        "ARRAY<STRUCT<lower:DOUBLE,upper:DOUBLE,mean_prediction:DOUBLE,observed:DOUBLE,low:DOUBLE,high:DOUBLE,n:BIGINT>>",
-    ),
-    Column("histogram", "ARRAY<STRUCT<lower:DOUBLE,upper:DOUBLE,positives:BIGINT,negatives:BIGINT>>"),
-)
-DAY_KEY = (
-    Column("evaluation", "STRING"),
-    Column("slice", "STRING"),
-    Column("slice_value", "STRING"),
-    Column("day", "DATE"),
-)
+from solvent.tables import JSON, Ledger, Warehouse
 
 
 @dataclass(frozen=True)
@@ -98,40 +58,59 @@ class Subject:
         return digest_of([self.model_digest, self.features, times, measures.model_dump(mode="json"), *made])
 
 
-def day_columns() -> tuple[Column, ...]:
-    """The columns of DAYS, with the sums of all kinds; null are those of another than the model's."""
-    return (
-        *DAY_KEY,
-        *(Column(name, "DOUBLE") for name in dict.fromkeys(sum for of in KINDS.values() for sum in of.sums)),
-    )
+@dataclass(frozen=True)
+class MeasurementRow:
+    """A measurement, and the evaluation of a model version that it belongs to."""
+
+    evaluation: str
+    model: str
+    version: int
+    model_digest: str
+    rows_from: datetime
+    rows_until: datetime
+    features: str
+    pins: Annotated[Sequence[object], JSON]
+    threshold: float
+    confidence: float
+    measured: Measurement
+
+
+@dataclass(frozen=True)
+class CurvesRow:
+    """The curves of an evaluation."""
+
+    evaluation: str
+    curves: Curves
+
+
+EVALUATIONS, CURVES = Ledger("evaluations", MeasurementRow), Ledger("evaluation_curves", CurvesRow)
+
+
+def days_ledger() -> Ledger[Any]:
+    """The sums of all kinds, by day and slice value; null are those of another kind than the model, and those added since."""
+    names = dict.fromkeys(name for kind in KINDS.values() for name in kind.sums)
+    key = [("evaluation", str), ("slice", str), ("slice_value", str), ("day", date)]
+    sums = [(name, float | None, field(default=None)) for name in names]
+    return Ledger("evaluation_days", make_dataclass("DayRow", [*key, *sums], frozen=True))
 
 
 def find_evaluation(warehouse: Warehouse, subject: Subject, measures: Measures) -> Evaluation | None:
     """The evaluation of a subject, if it was made before."""
     name = subject.evaluation(measures)
-    curves = warehouse.rows(CURVES, evaluation=name)
+    curves = CURVES.rows(warehouse, evaluation=name)
     if not curves:
         return None
     # A version is evaluated once for each training that gave the same model, and says the same.
-    names = ("slice", "slice_value", "metric", "value", "low", "high", "n", "method")
-    found = {tuple(row[one] for one in names) for row in warehouse.rows(EVALUATIONS, evaluation=name)}
-    measurements = [Measurement(*row) for row in found]
-    row = curves[0]
-    return Evaluation(
-        ordered(measurements),
-        Curves(
-            tuple(ThresholdPoint(*point.values()) for point in row["roc"]),
-            tuple(ThresholdPoint(*point.values()) for point in row["precision_recall"]),
-            tuple(CalibrationBin(*one.values()) for one in row["calibration"]),
-            tuple(HistogramBin(*one.values()) for one in row["histogram"]),
-        ),
-    )
+    names = tuple(one.name for one in fields(Measurement))
+    found = {tuple(row.values()) for row in EVALUATIONS.select(warehouse, *names, evaluation=name)}
+    return Evaluation(ordered([Measurement(*one) for one in found]), curves[0].curves)
 
 
 def find_days(warehouse: Warehouse, subject: Subject, measures: Measures, kind: str) -> DaySums:
     """The sums by day of an evaluation that was made before."""
     parts: dict[tuple[str, str], dict[date, Mapping[str, float]]] = {}
-    for row in warehouse.rows(DAYS, evaluation=subject.evaluation(measures)):
+    ledger = days_ledger()
+    for row in ledger.select(warehouse, *ledger.names, evaluation=subject.evaluation(measures)):
         parts.setdefault((row["slice"], row["slice_value"]), {})[row["day"]] = row
     return DaySums(
         kind,
@@ -149,46 +128,20 @@ def append_evaluation(
 ) -> None:
     """Enters an evaluation into the tables; once, however often it is called."""
     name = subject.evaluation(measures)
-    warehouse.create(EVALUATIONS, COLUMNS)
-    columns = day_columns()
-    warehouse.create(DAYS, columns)
-    warehouse.create(CURVES, CURVE_COLUMNS)
-    pins = json.dumps(list(subject.pins))
-    head = (
-        *(name, subject.model, subject.version, subject.model_digest, subject.rows_from, subject.rows_until),
-        *(subject.features, pins, measures.threshold, measures.confidence),
-    )
     rows = [
-        (*head, one.slice, one.slice_value, one.metric, one.value, one.low, one.high, one.n, one.method)
+        MeasurementRow(
+            *(name, subject.model, subject.version, subject.model_digest, subject.rows_from, subject.rows_until),
+            *(subject.features, subject.pins, measures.threshold, measures.confidence, one),
+        )
         for one in found.measurements
     ]
-    warehouse.append_rows(EVALUATIONS, rows, COLUMNS, digest_of([name, subject.model, subject.version]))
+    EVALUATIONS.append(warehouse, rows, digest_of([name, subject.model, subject.version]))
+    ledger = days_ledger()
     by_day = [
-        (
-            name,
-            *part,
-            day,
-            *(float(of.sums[one.name][at]) if one.name in of.sums else None for one in columns[len(DAY_KEY) :]),
-        )
+        ledger.row(name, *part, day, **{one: float(sums[at]) for one, sums in of.sums.items()})
         for part, of in days.parts.items()
         for at, day in enumerate(of.days)
     ]
-    warehouse.append_rows(DAYS, by_day, columns, name)
+    ledger.append(warehouse, by_day, name)
     # The curves come last: an evaluation that has them is complete.
-    curves = found.curves
-    row = (
-        name,
-        [(point.threshold, *rates(point)) for point in curves.roc],
-        [(point.threshold, *rates(point)) for point in curves.precision_recall],
-        [
-            (one.lower, one.upper, one.mean_prediction, one.observed, one.low, one.high, one.n)
-            for one in curves.calibration
-        ],
-        [(one.lower, one.upper, one.positives, one.negatives) for one in curves.histogram],
-    )
-    warehouse.append_rows(CURVES, [row], CURVE_COLUMNS, name)
-
-
-def rates(point: ThresholdPoint) -> tuple[float | None, float | None, float | None]:
-    """The rates at a threshold."""
-    return point.false_positive_rate, point.true_positive_rate, point.precision
+    CURVES.append(warehouse, [CurvesRow(name, found.curves)], name)

@@ -14,8 +14,8 @@ from pyspark.sql import functions as F
 
 from solvent.config.source import ALWAYS_KNOWN
 from solvent.features import Feature
+from solvent.features.columns import declared
 from solvent.features.label_profile import Profile, label_profile
-from solvent.features.table import declared
 from solvent.jobs.build_features import build_feature_table
 from solvent.jobs.context import Context
 from solvent.jobs.trainings import training_on

@@ -20,7 +20,7 @@ from solvent.exploration.row import DAY, ScoredRow, matches
 from solvent.jobs.context import Context
 from solvent.kinds import KINDS
 from solvent.kinds.slices import quoted
-from solvent.monitoring.monitor import labels_of
+from solvent.monitoring.labels import labels_of
 from solvent.sources.pins import read_source
 
 LATEST = 3

@@ -11,7 +11,7 @@ from solvent.explanation import BACKGROUND, Explanation, explain, sampled, seed_
 from solvent.exploration.data import short
 from solvent.exploration.facts import shown
 from solvent.exploration.row import ScoredRow
-from solvent.features.table import declared
+from solvent.features.columns import declared
 from solvent.jobs.context import Context
 from solvent.jobs.trainings import trained_before
 from solvent.kinds.slices import quoted

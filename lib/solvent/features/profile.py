@@ -8,36 +8,18 @@ whole, so a day that is scored in several batches is no special case, and nothin
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from pyspark.sql import Column as Expression
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from solvent.config.expressions import Column
 from solvent.features.group import Feature
 from solvent.kinds.slices import MISSING
 from solvent.session import kept
-from solvent.tables.warehouse import Warehouse
+from solvent.tables import Ledger, Warehouse
 
-REFERENCES = "profile_references"
-REFERENCE_COLUMNS = (
-    Column("model_digest", "STRING"),
-    Column("feature", "STRING"),
-    Column("edges", "ARRAY<DOUBLE>"),
-    Column("categories", "ARRAY<STRING>"),
-    Column("counts", "MAP<STRING,BIGINT>"),
-)
-PROFILES = "feature_profiles"
-PROFILE_COLUMNS = (
-    Column("model_digest", "STRING"),
-    Column("batch", "STRING"),
-    Column("window", "DATE"),
-    Column("feature", "STRING"),
-    Column("cell", "STRING"),
-    Column("n", "BIGINT"),
-)
 BINS = 10
 MOST_CATEGORIES = 100
 # Ranks are off by at most one in so many of the rows.
@@ -70,6 +52,29 @@ class Reference:
         return [*named, MISSING]
 
 
+@dataclass(frozen=True)
+class ReferenceRow:
+    """The cells of a feature as the training rows of a model have them."""
+
+    model_digest: str
+    reference: Reference
+
+
+@dataclass(frozen=True)
+class ProfileRow:
+    """How many rows of a day that a model scored in a batch are in a cell of a feature."""
+
+    model_digest: str
+    batch: str
+    window: date
+    feature: str
+    cell: str
+    n: int
+
+
+REFERENCES, PROFILES = Ledger("profile_references", ReferenceRow), Ledger("feature_profiles", ProfileRow)
+
+
 def reference_of(
     warehouse: Warehouse, model_digest: str, trained_on: Callable[[], DataFrame], features: Sequence[Feature]
 ) -> dict[str, Reference]:
@@ -83,19 +88,15 @@ def reference_of(
     """
     found = stored_references(warehouse, model_digest)
     if not found:
-        warehouse.create(REFERENCES, REFERENCE_COLUMNS)
         with kept(trained_on()) as rows:
             drawn = drawn_cells(rows, features)
             totals = cell_counts(rows, drawn, features).groupBy("feature", "cell").agg(F.sum("n").alias("n"))
             counts = totals.collect()
-        found_rows: list[tuple[object, ...]] = [
-            (
-                *(model_digest, name, list(one.edges), list(one.categories)),
-                {row["cell"]: row["n"] for row in counts if row["feature"] == name},
-            )
+        described = [
+            replace(one, counts={row["cell"]: row["n"] for row in counts if row["feature"] == name})
             for name, one in drawn.items()
         ]
-        warehouse.append_rows(REFERENCES, found_rows, REFERENCE_COLUMNS, model_digest)
+        REFERENCES.append(warehouse, [ReferenceRow(model_digest, one) for one in described], model_digest)
         # Read back, so that of two runs at once both go on with what the first has written.
         found = stored_references(warehouse, model_digest)
     return {feature.name: found[feature.name] for feature in features}
@@ -103,10 +104,8 @@ def reference_of(
 
 def stored_references(warehouse: Warehouse, model_digest: str) -> dict[str, Reference]:
     """The references of a model; none if there are none yet."""
-    return {
-        row["feature"]: Reference(row["feature"], tuple(row["edges"]), tuple(row["categories"]), dict(row["counts"]))
-        for row in warehouse.rows(REFERENCES, model_digest=model_digest)
-    }
+    rows = REFERENCES.rows(warehouse, model_digest=model_digest)
+    return {row.reference.feature: row.reference for row in rows}
 
 
 def drawn_cells(rows: DataFrame, features: Sequence[Feature]) -> dict[str, Reference]:
@@ -178,19 +177,18 @@ def value_of(feature: Feature) -> Expression:
 
 def append_profile(warehouse: Warehouse, model_digest: str, batch: str, counts: DataFrame) -> None:
     """Appends the counts of the rows that a model scored in a batch, once."""
-    warehouse.create(PROFILES, PROFILE_COLUMNS)
-    whose = (F.lit(model_digest).alias("model_digest"), F.lit(batch).alias("batch"))
-    warehouse.append(PROFILES, counts.select(*whose, "window", "feature", "cell", "n").coalesce(1), batch)
+    rows = counts.withColumns({"model_digest": F.lit(model_digest), "batch": F.lit(batch)})
+    PROFILES.append_frame(warehouse, rows.coalesce(1), batch)
 
 
 def profile_of(
     warehouse: Warehouse, model_digest: str, since: date, until: date, window: str = "day"
 ) -> dict[tuple[date, str], dict[str, int]]:
     """The counts of the cells of every window ("day" or "week") of the days in [since, until) and feature, over all batches of a model."""
-    if not warehouse.exists(PROFILES):
+    if not warehouse.exists(PROFILES.table):
         return {}
     within = (F.col("window") >= F.lit(since)) & (F.col("window") < F.lit(until))
-    rows = warehouse.read(PROFILES).where((F.col("model_digest") == model_digest) & within)
+    rows = PROFILES.frame(warehouse).where((F.col("model_digest") == model_digest) & within)
     return by_window(rows, window)
 
 

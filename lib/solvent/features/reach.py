@@ -10,18 +10,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import reduce
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from solvent.config.base import duration_text
+from solvent.config.project import Project
 from solvent.config.source import ALWAYS_KNOWN
 from solvent.errors import FeatureError
 from solvent.features.build import build
 from solvent.features.group import FeatureGroup
-from solvent.timeline.proof import differences, first_of, sampled_times
+from solvent.features.table import labelled_rows, narrowed, predicted_within
+from solvent.timeline.proof import EPOCH, differences, first_of, sampled_times
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,32 @@ def overreaches(
     features = [feature.name for group in groups for feature in group.features]
     found = differences(with_all, within, [*key, "prediction_time"], features)
     return [Overreach(*one) for one in first_of(found, key)]
+
+
+def require_reach(
+    project: Project, groups: Sequence[FeatureGroup], sources: Mapping[str, DataFrame], written: DataFrame
+) -> None:
+    """Refuses groups that look further back than they declare: the last day of a build, built alone, has to be what was written.
+
+    Args:
+        project: Declares the rows.
+        groups: Its feature groups.
+        sources: As for featured.
+        written: The rows of the build.
+
+    Raises:
+        FeatureError: Naming group, features and what to set.
+    """
+    if all(group.look_back is None for group in groups):
+        return
+    # As a number, because Spark gives a time as the driver's local clock reads, which shows some moments twice.
+    last = EPOCH + timedelta(microseconds=written.agg(F.unix_micros(F.max("prediction_time"))).collect()[0][0])
+    since, until = last - timedelta(days=1), last + timedelta(microseconds=1)
+    rows = labelled_rows(project, sources[project.prediction.source], since, until)
+    near = {name: narrowed(project, groups, name, facts, since, until) for name, facts in sources.items()}
+    within = build(rows.drop("_label", "_label_available_time"), bounded(groups, F.lit(since)), near)
+    whole = written.where(predicted_within(since, until))
+    require_within_reach(overreaches(whole, within, groups, project.predicted.key), groups, project.predicted.key)
 
 
 def require_within_reach(found: Sequence[Overreach], groups: Sequence[FeatureGroup], key: Sequence[str]) -> None:

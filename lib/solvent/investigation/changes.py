@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from operator import itemgetter
 from statistics import median
 from typing import Any
 
@@ -24,6 +25,7 @@ from solvent.registry import ModelVersion
 from solvent.scoring import BATCHES as SCORED
 from solvent.sources.pins import BATCHES as INGESTED
 from solvent.sources.pins import QUARANTINE
+from solvent.tables.conditions import Between
 from solvent.tables.warehouse import Warehouse
 
 # A share that moved by more than a point, and a figure that moved by more than half, are told as changed.
@@ -62,8 +64,11 @@ def changes(
         as_of: When it is looked at.
     """
     batches = scored(warehouse, version)
-    health = warehouse.rows(HEALTH)
-    brought = warehouse.rows(INGESTED)
+    sources = tuple(project.sources)
+    looked = Between(span.since, as_of)
+    health = HEALTH.select(warehouse, "source", "as_of", "hours_behind", source=sources, as_of=looked)
+    figures = ("source", "batch", "version", "accepted", "quarantined")
+    brought = INGESTED.select(warehouse, *figures, source=sources)
     found = [code(batches, span.change), *configuration(manifest, project), rows_a_day(analysis)]
     for name in project.sources:
         known = version_read(batches, name, span.change)
@@ -79,7 +84,8 @@ def changes(
 
 def scored(warehouse: Warehouse, version: ModelVersion) -> list[Any]:
     """The batches of a model, with the day of their first prediction time, and that on which they ended."""
-    rows = sorted(warehouse.rows(SCORED, model_digest=version.digest), key=lambda row: row["sequence"])
+    names = ("sequence", "since", "until", "pins", "code")
+    rows = sorted(SCORED.select(warehouse, *names, model_digest=version.digest), key=itemgetter("sequence"))
     edges = {"day": "since", "ended": "until"}
     return [{**row, **{name: f"{row[edge]:%Y-%m-%d}" for name, edge in edges.items()}} for row in rows]
 
@@ -155,7 +161,7 @@ def quarantined(warehouse: Warehouse, source: str, rows: Sequence[Any], known: i
     moved = abs(now - was) > POINT
     reason = ""
     if moved and now > was:
-        refused = warehouse.read(QUARANTINE).where(F.col("batch").isin([row["batch"] for row in after]))
+        refused = QUARANTINE.frame(warehouse).where(F.col("batch").isin([row["batch"] for row in after]))
         most = refused.groupBy("reason").count().orderBy(F.desc("count"), "reason").first()
         reason = f" ({most['reason']})" if most is not None else ""
     return [Change("quarantined", source, f"{was:.1%}", f"{now:.1%}{reason}", moved)]

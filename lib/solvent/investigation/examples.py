@@ -22,8 +22,7 @@ from solvent.features.table import predicted_within
 from solvent.identity import Manifest
 from solvent.kinds import KINDS
 from solvent.kinds.slices import ALL, quoted, slice_value
-from solvent.monitoring.labels import MATURED, with_labels
-from solvent.monitoring.monitor import labels_of
+from solvent.monitoring.labels import MATURED, labels_of, with_labels
 from solvent.monitoring.streams import Stream
 from solvent.registry import ModelVersion
 from solvent.scoring import Interval, ScoreBatch, batches, feature_rows

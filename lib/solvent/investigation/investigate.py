@@ -16,8 +16,8 @@ from solvent.config.base import midnight
 from solvent.config.project import Project
 from solvent.errors import EvaluationError
 from solvent.features import Feature, FeatureGroup
+from solvent.features.columns import declared
 from solvent.features.profile import Reference, cell_of, stored_references
-from solvent.features.table import declared
 from solvent.identity import Manifest
 from solvent.investigation.causes import Analysis, analyse, lost_rows
 from solvent.investigation.cells import FEATURE, PREDICTION, cell_sums, splits_of
@@ -31,21 +31,13 @@ from solvent.monitoring import Monitored
 from solvent.monitoring.detector import VOLUME
 from solvent.monitoring.deviation import Finding
 from solvent.monitoring.drift import concentrations
-from solvent.monitoring.findings import WHOSE
-from solvent.monitoring.monitor import (
-    DEVIATION_COLUMNS,
-    deviation_row,
-    performance,
-    stream_of,
-    value_of,
-    volume,
-    volumes,
-)
+from solvent.monitoring.performance import performance
 from solvent.monitoring.streams import Stream, against_whole
+from solvent.monitoring.verdict import deviation_of, stream_of, value_of, volume, volumes
 from solvent.registry import ModelVersion
 from solvent.session import kept
 from solvent.sources.pins import Pin
-from solvent.tables.warehouse import Warehouse
+from solvent.tables import Warehouse
 
 MOST_EXAMPLES, MOST_SHOWN = 10, 6
 OF_ROW = "the row itself"
@@ -214,9 +206,8 @@ def sources_of(groups: Sequence[FeatureGroup]) -> dict[str, str]:
 
 def findings_of(monitored: Monitored) -> list[dict[str, Any]]:
     """What deviates, as JSON values, what is surest first."""
-    names = [column.name for column in DEVIATION_COLUMNS if column not in WHOSE and column.name != "as_of"]
     found = sorted((one for one in monitored.verdict.findings if one.deviates), key=lambda one: one.p_value)
-    rows = [dict(zip(names, deviation_row(one, monitored.life), strict=True)) for one in found]
+    rows = [vars(deviation_of(one, monitored.life)) for one in found]
     values: list[dict[str, Any]] = json.loads(json.dumps(rows, default=str))
     return values
 

@@ -7,43 +7,22 @@ are what they are judged against.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
-from typing import Any
+from operator import attrgetter
+from typing import Annotated, Any
 
 from solvent.config.base import digest_of
-from solvent.config.expressions import Column
 from solvent.errors import ConfigurationError, RefusedError, TurnError
 from solvent.monitoring import Monitored
 from solvent.registry import ModelVersion
-from solvent.tables.warehouse import Warehouse
+from solvent.tables import JSON, Ledger, Warehouse
 
-INVESTIGATIONS = "investigations"
 OPENED, ACKNOWLEDGED, RESOLVED = "opened", "acknowledged", "resolved"
-COLUMNS = (
-    Column("id", "STRING"),
-    Column("sequence", "BIGINT"),
-    Column("state", "STRING"),
-    Column("model", "STRING"),
-    Column("model_version", "BIGINT"),
-    Column("model_digest", "STRING"),
-    Column("as_of", "DATE"),
-    Column("alarm", "DATE"),
-    Column("change", "DATE"),
-    Column("change_low", "DATE"),
-    Column("change_high", "DATE"),
-    Column("findings", "STRING"),
-    Column("causes", "STRING"),
-    Column("changes", "STRING"),
-    Column("reason", "STRING"),
-    Column("report", "STRING"),
-    Column("at", "TIMESTAMP"),
-)
 # What an event says of itself; all else is said when the investigation is opened.
-OF_EVENT = ("state", "sequence", "as_of", "reason")
+OF_EVENT = ("state", "sequence", "as_of", "reason", "at")
 
 
 @dataclass(frozen=True)
@@ -52,6 +31,7 @@ class Investigation:
 
     Attributes:
         id: Twelve hexadecimal digits.
+        sequence: The number of its last event.
         state: "opened", "acknowledged" or "resolved".
         model: Registered name.
         model_version: Its version.
@@ -66,9 +46,11 @@ class Investigation:
         changes: What else changed, as JSON values.
         reason: Of the last event; "" of an opening.
         report: Where its page is.
+        at: When its last event was entered; None before its first.
     """
 
     id: str
+    sequence: int = field(default=1, kw_only=True)
     state: str
     model: str
     model_version: int
@@ -78,11 +60,12 @@ class Investigation:
     change: date
     change_low: date
     change_high: date
-    findings: Sequence[Mapping[str, Any]]
-    causes: Sequence[Mapping[str, Any]]
-    changes: Sequence[Mapping[str, Any]]
+    findings: Annotated[Sequence[Mapping[str, Any]], JSON]
+    causes: Annotated[Sequence[Mapping[str, Any]], JSON]
+    changes: Annotated[Sequence[Mapping[str, Any]], JSON]
     reason: str
     report: str
+    at: datetime | None = field(default=None, kw_only=True)
 
     @property
     def first_cause(self) -> str:
@@ -90,29 +73,25 @@ class Investigation:
         return f"{self.causes[0]['text']} ({self.causes[0]['share']:.0%})"
 
 
+INVESTIGATIONS = Ledger("investigations", Investigation)
+
+
 def investigation_id(model_digest: str, alarm: date) -> str:
     """The name of the investigation of an alarm of a model."""
     return digest_of([model_digest, alarm.isoformat()])[:12]
 
 
-def investigations(warehouse: Warehouse, version: ModelVersion | None = None) -> list[Investigation]:
-    """The investigations of a model version, or of all, from the first opened; its state is in each."""
-    rows = warehouse.rows(INVESTIGATIONS, **({} if version is None else {"model_digest": version.digest}))
-    opened: dict[str, Any] = {}
-    last: dict[str, Any] = {}
+def investigations(warehouse: Warehouse, version: ModelVersion | None = None, **where: Any) -> list[Investigation]:
+    """The investigations of a model version, or with given values, or all, from the first opened; its state is in each."""
+    asked = where if version is None else {**where, "model_digest": version.digest}
+    opened: dict[str, Investigation] = {}
+    last: dict[str, Investigation] = {}
     # Of two events at the same time the resolution, which is last in the alphabet, counts.
-    for row in sorted(rows, key=lambda row: (row["sequence"], row["state"])):
-        opened.setdefault(row["id"], row)
-        last[row["id"]] = row
-    found = [investigation_from(row, last[name]) for name, row in opened.items()]
-    return sorted(found, key=lambda one: (one.alarm, one.id))
-
-
-def investigation_from(opened: Any, last: Any) -> Investigation:
-    """An investigation from its first and its last event."""
-    values = {name: (last if name in OF_EVENT else opened)[name] for name in Investigation.__dataclass_fields__}
-    parsed = {name: json.loads(values[name]) for name in ("findings", "causes", "changes")}
-    return Investigation(**{**values, **parsed})
+    for event in sorted(INVESTIGATIONS.rows(warehouse, **asked), key=attrgetter("sequence", "state")):
+        opened.setdefault(event.id, event)
+        last[event.id] = event
+    found = [replace(one, **{part: getattr(last[name], part) for part in OF_EVENT}) for name, one in opened.items()]
+    return sorted(found, key=attrgetter("alarm", "id"))
 
 
 def may_open(monitored: Monitored, known: Sequence[Investigation]) -> bool:
@@ -132,16 +111,16 @@ def judged_from(warehouse: Warehouse, version: ModelVersion, as_of: date) -> dat
 
 def append_opened(warehouse: Warehouse, one: Investigation) -> Investigation:
     """Enters an investigation as opened, unless its model has one that is open; that which is open now, whoever opened it."""
-    warehouse.create(INVESTIGATIONS, COLUMNS)
     while True:
-        known = investigations(warehouse)
-        mine = [other for other in known if other.model_digest == one.model_digest]
+        # Read before the model's own, so that one that is opened in between has the turn.
+        turn = len(INVESTIGATIONS.select(warehouse, "id", state=OPENED)) + 1
+        mine = investigations(warehouse, model_digest=one.model_digest)
         there = next((other for other in mine if other.state != RESOLVED or other.id == one.id), None)
         if there is not None:
             return there
         # Where another run had the turn, it may have opened one of this model.
         with suppress(TurnError):
-            append_event(warehouse, one, 1, turn=len(known) + 1)
+            append_event(warehouse, one, turn)
             return one
 
 
@@ -167,10 +146,9 @@ def resolve(warehouse: Warehouse, name: str, reason: str, as_of: date) -> Invest
 
 def follow(warehouse: Warehouse, name: str, state: str, reason: str, as_of: date | None) -> Investigation:
     """Appends the event that brings an investigation into another state."""
-    known = investigations(warehouse)
-    found = next((one for one in known if one.id == name), None)
+    found = next(iter(investigations(warehouse, id=name)), None)
     if found is None:
-        there = ", ".join(one.id for one in known if one.state != RESOLVED) or "none"
+        there = ", ".join(one.id for one in investigations(warehouse) if one.state != RESOLVED) or "none"
         raise ConfigurationError(f"investigation {name}: there is none of that id; open or acknowledged are: {there}")
     if found.state == RESOLVED or found.state == state:
         raise RefusedError(f"investigation {name}: was {found.state} before: {found.reason}")
@@ -179,21 +157,15 @@ def follow(warehouse: Warehouse, name: str, state: str, reason: str, as_of: date
             f"investigation {name}: the alarm is of {found.alarm}; resolve it as of a later date than {as_of}, from which days are "
             "judged anew"
         )
-    changed = {**vars(found), "state": state, "reason": reason, "as_of": as_of or found.as_of}
-    append_event(warehouse, Investigation(**changed), 2 if found.state == OPENED else 3)
-    return next(one for one in investigations(warehouse) if one.id == name)
+    sequence = 2 if found.state == OPENED else 3
+    append_event(warehouse, replace(found, state=state, sequence=sequence, reason=reason, as_of=as_of or found.as_of))
+    return next(iter(investigations(warehouse, id=name)))
 
 
-def append_event(warehouse: Warehouse, one: Investigation, sequence: int, turn: int | None = None) -> None:
+def append_event(warehouse: Warehouse, one: Investigation, turn: int | None = None) -> None:
     """Appends an event; the same state of the same investigation only once, whoever else does it at the same time.
 
     Raises:
         TurnError: If another investigation was opened at this turn.
     """
-    told = [json.dumps(list(some)) for some in (one.findings, one.causes, one.changes)]
-    row = (
-        *(one.id, sequence, one.state, one.model, one.model_version, one.model_digest),
-        *(one.as_of, one.alarm, one.change, one.change_low, one.change_high),
-        *(*told, one.reason, one.report, datetime.now(UTC)),
-    )
-    warehouse.append_rows(INVESTIGATIONS, [row], COLUMNS, digest_of([one.id, one.state]), turn)
+    INVESTIGATIONS.append(warehouse, [replace(one, at=datetime.now(UTC))], digest_of([one.id, one.state]), turn)

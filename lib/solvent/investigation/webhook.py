@@ -15,20 +15,10 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.util.retry import Retry
 
-from solvent.config.base import digest_of
-from solvent.config.expressions import Column
 from solvent.investigation.investigation import RESOLVED, Investigation, investigations
 from solvent.registry import ModelVersion
-from solvent.tables.warehouse import Warehouse
+from solvent.tables import Ledger, Warehouse
 
-DELIVERIES = "webhook_deliveries"
-COLUMNS = (
-    Column("id", "STRING"),
-    Column("host", "STRING"),
-    Column("delivered", "BOOLEAN"),
-    Column("outcome", "STRING"),
-    Column("at", "TIMESTAMP"),
-)
 # Three attempts of at most 1.5 s to connect and 1.5 s to be answered, and a pause of 0.6 s before the last: about 10 s in all.
 ATTEMPTS, SECONDS, PAUSE = 3, 1.5, 0.3
 TRY_AGAIN = (429, 500, 502, 503, 504)
@@ -36,12 +26,16 @@ TRY_AGAIN = (429, 500, 502, 503, 504)
 
 @dataclass(frozen=True)
 class Delivery:
-    """Whether a message arrived, and what was said: a status, or the kind of failure."""
+    """Whether a message arrived, what was said (a status, or the kind of failure), and when."""
 
     id: str
     host: str
     delivered: bool
     outcome: str
+    at: datetime
+
+
+DELIVERIES = Ledger("webhook_deliveries", Delivery)
 
 
 def message(project: str, one: Investigation) -> dict[str, Any]:
@@ -80,22 +74,18 @@ def deliver(url: str, name: str, document: dict[str, Any]) -> Delivery:
             with session.post(
                 url, json=document, timeout=(SECONDS, SECONDS), allow_redirects=False, stream=True
             ) as answer:
-                return Delivery(name, host, 200 <= answer.status_code < 300, f"status {answer.status_code}")
+                return Delivery(
+                    name, host, 200 <= answer.status_code < 300, f"status {answer.status_code}", datetime.now(UTC)
+                )
         except (requests.RequestException, OSError, ValueError) as error:
             # Its text holds the whole URL.
-            return Delivery(name, host, False, type(error).__name__)
+            return Delivery(name, host, False, type(error).__name__, datetime.now(UTC))
 
 
 def notify(warehouse: Warehouse, project: str, version: ModelVersion, url: str) -> list[Delivery]:
     """Sends the messages of a model's unresolved investigations that have not arrived, and notes what became of each."""
     waiting = [one for one in investigations(warehouse, version) if one.state != RESOLVED]
-    if not waiting:
-        return []
-    warehouse.create(DELIVERIES, COLUMNS)
-    arrived = {row["id"] for row in warehouse.rows(DELIVERIES) if row["delivered"]}
-    tried = [deliver(url, one.id, message(project, one)) for one in waiting if one.id not in arrived]
-    now = datetime.now(UTC)
-    rows = [(one.id, one.host, one.delivered, one.outcome, now) for one in tried]
-    if rows:
-        warehouse.append_rows(DELIVERIES, rows, COLUMNS, digest_of([str(row) for row in rows]))
+    unheard = [one for one in waiting if not DELIVERIES.select(warehouse, "id", id=one.id, delivered=True)]
+    tried = [deliver(url, one.id, message(project, one)) for one in unheard]
+    DELIVERIES.append(warehouse, tried)
     return tried

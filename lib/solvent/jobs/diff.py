@@ -29,7 +29,8 @@ def diff_command(ctx: click.Context, project: str, environment: str, before: str
     click.echo(f"{versions[0]} -> {versions[1]}")
     for name, values in identities(versions, was, now).items():
         click.echo(f"  {'=' if values[0] == values[1] else '~'} {name}: {values[0]} -> {values[1]}")
-    rows = warehouse.rows(EVALUATIONS)
+    names = ("model_digest", "features", "rows_from", "slice", "metric", "value", "low", "high", "n", "method")
+    rows = EVALUATIONS.select(warehouse, *names, model_digest=tuple(one.digest for one in versions), slice="all")
     metrics = [overall_metrics(rows, version, manifest) for version, manifest in zip(versions, (was, now), strict=True)]
     for line in [*differences_text(between(was, now)), *metrics_text(*metrics)]:
         click.echo(line)

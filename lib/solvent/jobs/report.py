@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from solvent.features.table import declared
+from solvent.features.columns import declared
 from solvent.importance import importances
 from solvent.jobs.context import Context, find_model, open_context
 from solvent.jobs.evaluate import evaluate_version
@@ -48,7 +48,7 @@ def write_report(context: Context, review: Review, environment: str) -> Path:
 def version_page(context: Context, review: Review, environment: str) -> ModelPage:
     """What the page of a version tells."""
     version, training, project = review.version, review.training, context.project
-    made = [one for one in decisions(context.warehouse) if one.to_version == version.version and one.kind != "rollback"]
+    made = [one for one in decisions(context.warehouse, to_version=version.version) if one.kind != "rollback"]
     leads = leads_of(project, review, compare_by_day(context, review, {BASELINE, CHAMPION}))
     strength = importances(context.models.load(version), training.holdout_rows, training.inputs.names)
     gates = made[-1].gates if made and made[-1].gates else gate_results(context, review)

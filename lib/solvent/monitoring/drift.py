@@ -16,35 +16,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from datetime import date
 
 from pyspark.sql import Column as Expression
 from pyspark.sql import functions as F
 from scipy.special import chdtri
 
-from solvent.config.expressions import Column
 from solvent.features.profile import OTHER, Reference, profile_of, stored_references
 from solvent.kinds.slices import MISSING
-from solvent.monitoring.findings import WHOSE, append_once, whose
-from solvent.registry import ModelVersion
-from solvent.tables.warehouse import Warehouse
+from solvent.registry import ModelKey, ModelVersion
+from solvent.tables import Ledger, Warehouse
 
-DRIFT = "drift"
-DRIFT_COLUMNS = (
-    *WHOSE,
-    Column("as_of", "DATE"),
-    Column("window", "DATE"),
-    Column("feature", "STRING"),
-    Column("n", "BIGINT"),
-    Column("missing", "DOUBLE"),
-    Column("missing_in_training", "DOUBLE"),
-    Column("other", "DOUBLE"),
-    Column("other_in_training", "DOUBLE"),
-    Column("psi", "DOUBLE"),
-    Column("noise", "DOUBLE"),
-    Column("concentration", "DOUBLE"),
-)
 NOISE_QUANTILE = 0.999
 
 
@@ -77,6 +60,18 @@ class Drift:
     concentration: float
 
 
+@dataclass(frozen=True)
+class DriftRow:
+    """The drift of a model as it was measured at an as-of."""
+
+    whose: ModelKey
+    as_of: date
+    drift: Drift
+
+
+DRIFT = Ledger("drift", DriftRow)
+
+
 def drift(window: date, reference: Reference, counts: Mapping[str, int]) -> Drift:
     """The drift of a feature in a window, from the counts of its cells."""
     n, trained = sum(counts.values()), sum(reference.counts.values())
@@ -105,17 +100,15 @@ def append_counted(
     warehouse: Warehouse, version: ModelVersion, counted: Mapping[tuple[date, str], Mapping[str, int]], as_of: date
 ) -> list[Drift]:
     """The same of windows and features whose cells are counted."""
-    warehouse.create(DRIFT, DRIFT_COLUMNS)
+    DRIFT.create(warehouse)
     references = stored_references(warehouse, version.digest)
     found = [drift(window, references[feature], counts) for (window, feature), counts in sorted(counted.items())]
     first = min((window for window, _ in counted), default=as_of)
     there = measured_last(warehouse, version, "psi", as_of, F.col("window") >= F.lit(first))
     rows = [
-        (*whose(version), as_of, *astuple(one))
-        for one in found
-        if there.get((one.window, one.feature)) != (one.n, one.psi)
+        DriftRow(version.key, as_of, one) for one in found if there.get((one.window, one.feature)) != (one.n, one.psi)
     ]
-    append_once(warehouse, DRIFT, DRIFT_COLUMNS, rows)
+    DRIFT.append(warehouse, rows)
     return found
 
 
@@ -139,7 +132,7 @@ def measured_last(
         within: Which rows are looked at.
     """
     known = (F.col("model_digest") == version.digest) & (F.col("as_of") <= F.lit(as_of))
-    rows = warehouse.read(DRIFT).where(known & within)
+    rows = DRIFT.frame(warehouse).where(known & within)
     latest = rows.groupBy("window", "feature").agg(F.max(F.struct("as_of", "n", figure)).alias("latest"))
     # As Arrow, as in monitor.performance.
     found = latest.select("window", "feature", "latest.n", f"latest.{figure}").toArrow().to_pydict()

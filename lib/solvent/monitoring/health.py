@@ -3,43 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Annotated
 
 from pyspark.sql import functions as F
 
 from solvent.config.base import midnight
-from solvent.config.expressions import Column
 from solvent.config.project import Project
 from solvent.config.source import ALWAYS_KNOWN
-from solvent.monitoring.findings import WHOSE, append_once, whose
-from solvent.registry import ModelVersion
+from solvent.registry import ModelKey, ModelVersion
 from solvent.session import at_once
 from solvent.sources.pins import BATCH, Pin, last_batches, source_table, with_times
-from solvent.tables.warehouse import Warehouse
+from solvent.tables import Between, Ledger, Warehouse
 
-HEALTH = "source_health"
-HEALTH_COLUMNS = (
-    Column("source", "STRING"),
-    Column("as_of", "DATE"),
-    Column("version", "BIGINT"),
-    Column("rows", "BIGINT"),
-    Column("accepted", "BIGINT"),
-    Column("quarantined", "BIGINT"),
-    Column("duplicates", "BIGINT"),
-    Column("newest_event_time", "STRING"),
-    Column("hours_behind", "DOUBLE"),
-)
-MODEL_HEALTH = "model_health"
-MODEL_HEALTH_COLUMNS = (
-    *WHOSE,
-    Column("as_of", "DATE"),
-    Column("trained", "DATE"),
-    Column("age_days", "INT"),
-    Column("rows", "BIGINT"),
-    Column("seconds", "DOUBLE"),
-    Column("rows_per_second", "DOUBLE"),
-)
 # As text, because Spark gives a time as the driver's local clock reads.
 UTC_TEXT = "yyyy-MM-dd'T'HH:mm:ss'Z'"
 
@@ -86,36 +63,46 @@ class ModelHealth:
 
     as_of: date
     trained: date
-    age_days: int
+    age_days: Annotated[int, "INT"]
     rows: int
     seconds: float
     rows_per_second: float
+
+
+@dataclass(frozen=True)
+class ModelHealthRow:
+    """The health of a model, and whose it is."""
+
+    whose: ModelKey
+    health: ModelHealth
+
+
+HEALTH, MODEL_HEALTH = Ledger("source_health", Health), Ledger("model_health", ModelHealthRow)
 
 
 def append_model_health(
     warehouse: Warehouse, version: ModelVersion, trained: date, rows: int, seconds: float, as_of: date
 ) -> ModelHealth:
     """Enters how old a model is, and how fast it scored its last batch, once."""
-    warehouse.create(MODEL_HEALTH, MODEL_HEALTH_COLUMNS)
     found = ModelHealth(as_of, trained, (as_of - trained).days, rows, seconds, rows / seconds)
-    append_once(warehouse, MODEL_HEALTH, MODEL_HEALTH_COLUMNS, [(*whose(version), *astuple(found))])
+    MODEL_HEALTH.append(warehouse, [ModelHealthRow(version.key, found)])
     return found
 
 
 def append_health(warehouse: Warehouse, project: Project, pins: Sequence[Pin], as_of: date) -> list[Health]:
     """Looks at every source, and appends what it found, once. Only the rows of last batches are read."""
-    warehouse.create(HEALTH, HEALTH_COLUMNS)
-    batches = last_batches(warehouse)
-    known = [row for row in warehouse.rows(HEALTH) if row["as_of"] <= as_of]
-    seen = at_once(lambda pin: newest_event(warehouse, project, pin, batches[pin.source]["batch"], as_of), list(pins))
+    sources = [pin.source for pin in pins]
+    batches = last_batches(warehouse, sources)
+    before = HEALTH.latest(warehouse, "newest_event_time", "source", sources, as_of=Between(None, as_of))
+    seen = at_once(lambda pin: newest_event(warehouse, project, pin, batches[pin.source].batch, as_of), list(pins))
     found = []
     for pin, newest in zip(pins, seen, strict=True):
         batch = batches[pin.source]
-        before = [row["newest_event_time"] for row in known if row["source"] == pin.source]
-        latest = max((one for one in (newest, *before) if one is not None), default=None)
-        figures = (batch["accepted"], batch["quarantined"], batch["duplicates"])
+        known = (newest, before[pin.source].newest_event_time if pin.source in before else None)
+        latest = max((one for one in known if one is not None), default=None)
+        figures = (batch.accepted, batch.quarantined, batch.duplicates)
         found.append(Health(pin.source, as_of, pin.version, pin.rows, *figures, latest, hours_until(as_of, latest)))
-    append_once(warehouse, HEALTH, HEALTH_COLUMNS, [astuple(one) for one in found])
+    HEALTH.append(warehouse, found)
     return found
 
 

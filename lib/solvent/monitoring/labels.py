@@ -8,6 +8,11 @@ from datetime import datetime
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from solvent.config.project import Project
+from solvent.features.table import labelled_rows
+from solvent.sources.pins import Pin, read_source
+from solvent.tables.warehouse import Warehouse
+
 MATURED, NEVER, PENDING = "matured", "never", "pending"
 
 
@@ -31,3 +36,28 @@ def with_labels(predictions: DataFrame, labels: DataFrame, key: Sequence[str], s
     joined = predictions.join(known, list(key), "left").withColumn("label_state", state)
     label = F.when(F.col("label_state") == MATURED, F.col("_label"))
     return joined.withColumn("label", label).drop("_label", "_known_from")
+
+
+def labels_of(
+    warehouse: Warehouse, project: Project, pins: Sequence[Pin], since: datetime, until: datetime
+) -> DataFrame:
+    """Key, label and label_available_time of the rows of an interval of prediction times."""
+    name = project.prediction.source
+    pinned = next(pin for pin in pins if pin.source == name)
+    rows = labelled_rows(project, read_source(warehouse, project.sources[name], pinned), since, until)
+    labels = [F.col("_label").alias("label"), F.col("_label_available_time").alias("label_available_time")]
+    return rows.select(*project.predicted.key, *labels)
+
+
+def matured_predictions(
+    warehouse: Warehouse,
+    project: Project,
+    pins: Sequence[Pin],
+    predictions: DataFrame,
+    since: datetime,
+    until: datetime,
+) -> DataFrame:
+    """Those of the predictions from a time on whose label was known before another, with their labels."""
+    labels = labels_of(warehouse, project, pins, since, until)
+    labelled = with_labels(predictions, labels, list(project.predicted.key), until)
+    return labelled.where(F.col("label_state") == MATURED)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from solvent.registry.models import Models
-from solvent.registry.version import CHALLENGER, CHAMPION, PREVIOUS, ModelVersion, without_password
+from solvent.registry.version import CHALLENGER, CHAMPION, PREVIOUS, ModelKey, ModelVersion, without_password
 
 if TYPE_CHECKING:
     from solvent.registry.registry import Registry
 
-__all__ = ["CHALLENGER", "CHAMPION", "PREVIOUS", "ModelVersion", "Models", "Registry", "without_password"]
+__all__ = ["CHALLENGER", "CHAMPION", "PREVIOUS", "ModelKey", "ModelVersion", "Models", "Registry", "without_password"]
 
 
 def __getattr__(name: str) -> Any:

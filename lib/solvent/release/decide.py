@@ -19,35 +19,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from solvent.config.base import counted, digest_of
-from solvent.config.expressions import Column
 from solvent.config.windows import Intervals
 from solvent.errors import RefusedError, TurnError
 from solvent.registry import CHAMPION, PREVIOUS, ModelVersion
 from solvent.release.gates import GateResult
-from solvent.tables.warehouse import Warehouse
+from solvent.tables import Ledger, Warehouse
 
 if TYPE_CHECKING:
     from solvent.registry import Registry
-
-DECISIONS = "decisions"
-COLUMNS = (
-    Column("decision", "STRING"),
-    Column("sequence", "BIGINT"),
-    Column("kind", "STRING"),
-    Column("model", "STRING"),
-    Column("from_version", "BIGINT"),
-    Column("to_version", "BIGINT"),
-    Column("passed", "BOOLEAN"),
-    Column("reason", "STRING"),
-    Column(
-        "gates",
-        "ARRAY<STRUCT<rule:STRING,slice:STRING,slice_value:STRING,value:DOUBLE,required:DOUBLE,passed:BOOLEAN,reason:STRING>>",
-    ),
-    Column("decided_at", "TIMESTAMP"),
-)
 
 
 @dataclass(frozen=True)
@@ -80,18 +63,23 @@ class Decision:
         )
 
 
-def decisions(warehouse: Warehouse) -> list[Decision]:
-    """All decisions, from the first."""
-    rows = sorted(warehouse.rows(DECISIONS), key=lambda row: (row["sequence"], row["decided_at"]))
-    return [decision_from(row) for row in rows]
+@dataclass(frozen=True)
+class DecisionRow:
+    """A decision as its table has it: its digest, its number, and when it was made."""
+
+    decision: str
+    sequence: int
+    decided: Decision
+    decided_at: datetime
 
 
-def decision_from(row: Mapping[str, Any]) -> Decision:
-    """A decision as the table has it."""
-    gates = tuple(GateResult(**gate) for gate in row["gates"])
-    return Decision(
-        row["kind"], row["model"], row["from_version"], row["to_version"], row["passed"], row["reason"], gates
-    )
+DECISIONS = Ledger("decisions", DecisionRow)
+
+
+def decisions(warehouse: Warehouse, **where: Any) -> list[Decision]:
+    """The decisions with given values, or all, from the first."""
+    rows = sorted(DECISIONS.rows(warehouse, **where), key=attrgetter("sequence", "decided_at"))
+    return [row.decided for row in rows]
 
 
 def release(
@@ -246,7 +234,12 @@ def rollback(
 
 def champion_of(warehouse: Warehouse, registry: Registry, name: str) -> ModelVersion | None:
     """The champion that was decided on, to which the aliases point from now on; None if there is none."""
-    return settled(warehouse, registry, name)[1]
+
+    def last() -> Decision | None:
+        row = DECISIONS.last(warehouse, "sequence", model=name, passed=True)
+        return row.decided if row is not None else None
+
+    return settle(registry, name, last)
 
 
 def find_version(warehouse: Warehouse, registry: Registry, name: str, which: str) -> ModelVersion:
@@ -256,7 +249,7 @@ def find_version(warehouse: Warehouse, registry: Registry, name: str, which: str
         RegistryError: If there is none, naming those there are.
     """
     if which in (CHAMPION, PREVIOUS):
-        settled(warehouse, registry, name)
+        champion_of(warehouse, registry, name)
     return registry.find(name, which)
 
 
@@ -269,21 +262,32 @@ def require_clean(registry: Registry, version: ModelVersion) -> None:
 
 
 def settled(warehouse: Warehouse, registry: Registry, name: str) -> tuple[list[Decision], ModelVersion | None]:
-    """Moves the aliases to where the decisions put them.
+    """All decisions, from the first, which whoever makes the next one has to know; and the champion, see settle."""
+    history: list[Decision] = []
+
+    def last() -> Decision | None:
+        history[:] = decisions(warehouse)
+        return last_move(history, name)
+
+    champion = settle(registry, name, last)
+    return history, champion
+
+
+def settle(registry: Registry, name: str, last: Callable[[], Decision | None]) -> ModelVersion | None:
+    """Moves the aliases to where the last move puts them, read again until they are there.
 
     Returns:
-        All decisions, from the first; and the champion. It is the registry's where the table names none.
+        The champion; it is the registry's where there is no move.
     """
     while True:
-        history = decisions(warehouse)
-        last = last_move(history, name)
+        move = last()
         champion, previous = (registry.by_alias(name, alias) for alias in (CHAMPION, PREVIOUS))
-        if last is None:
-            return history, champion
-        meant = {PREVIOUS: (previous, last.from_version), CHAMPION: (champion, last.to_version)}
+        if move is None:
+            return champion
+        meant = {PREVIOUS: (previous, move.from_version), CHAMPION: (champion, move.to_version)}
         moved = {alias: to for alias, (at, to) in meant.items() if to is not None and (at is None or at.version != to)}
         if not moved:
-            return history, champion
+            return champion
         for alias, version in moved.items():
             registry.set_alias(name, alias, version)
 
@@ -304,23 +308,15 @@ def carry_out(
     if decided.passed:
         registry.verify(version)
     if not history or history[-1] != decided:
-        warehouse.create(DECISIONS, COLUMNS)
         turn = len(history) + 1
         name = decided.digest(turn)
-        gates = [
-            (gate.rule, gate.slice, gate.slice_value, gate.value, gate.required, gate.passed, gate.reason)
-            for gate in decided.gates
-        ]
-        row = (
-            *(name, turn, decided.kind, decided.model, decided.from_version, decided.to_version),
-            *(decided.passed, decided.reason, gates, datetime.now(UTC)),
-        )
+        row = DecisionRow(name, turn, decided, datetime.now(UTC))
         try:
-            warehouse.append_rows(DECISIONS, [row], COLUMNS, name, turn)
+            DECISIONS.append(warehouse, [row], name, turn)
         except TurnError:
             raise RefusedError(
                 f"{version}: another decision on the champion was made at the same time, and this one was not; nothing was changed: "
                 "see `solvent history`, and decide again"
             ) from None
     if decided.passed:
-        settled(warehouse, registry, decided.model)
+        champion_of(warehouse, registry, decided.model)

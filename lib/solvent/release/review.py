@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 
 from solvent.config.project import Project
 from solvent.evaluation.table import Subject, find_days
-from solvent.identity import parse_manifest
 from solvent.kinds import paired_metrics
 from solvent.kinds.paired import DaySums, Lead, lead
 from solvent.registry import CHALLENGER, CHAMPION, ModelVersion
 from solvent.release.decide import champion_of, decisions, looks_of
 from solvent.release.gates import SHARED, Compared, GateResult, apply_gates
 from solvent.tables.warehouse import Warehouse
-from solvent.training import BASELINE, MANIFESTS, Training
+from solvent.training import BASELINE, Training, manifest_copies
 
 if TYPE_CHECKING:
     from solvent.registry import Registry
@@ -82,11 +81,7 @@ def rival_of(
     champion = champion_of(warehouse, registry, registry.project)
     if not looking_back and champion is not None and champion.version != version.version:
         return champion
-    decided = [
-        one
-        for one in decisions(warehouse)
-        if one.kind == "release" and one.to_version == version.version and one.passed
-    ]
+    decided = decisions(warehouse, kind="release", to_version=version.version, passed=True)
     if decided:
         before = decided[-1].from_version
         return registry.find(version.name, str(before)) if before is not None else None
@@ -117,13 +112,11 @@ def rivals_by_day(project: Project) -> set[str | None]:
 def count_looks(warehouse: Warehouse, registry: Registry, review: Review) -> int:
     """The number of a version among the challengers judged against its rival on holdouts that overlap its own."""
     name, rival = review.version.name, review.champion.version if review.champion is not None else None
-    manifests = {
-        row["version"]: parse_manifest(row["manifest"], row["manifest_digest"], f"{name} version {row['version']}")
-        for row in warehouse.rows(MANIFESTS, model=name)
-    }
+    history = decisions(warehouse, model=name, kind="release")
+    judged = tuple({one.to_version for one in history if one.from_version == rival})
+    manifests = manifest_copies(warehouse, name, version=judged) if judged else {}
     windows = {version: manifest.windows for version, manifest in manifests.items()}
     windows[review.version.version] = registry.manifest(review.version).windows
-    history = [one for one in decisions(warehouse) if one.model == name]
     return looks_of(history, review.version.version, rival, windows)
 
 

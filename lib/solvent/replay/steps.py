@@ -3,26 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from datetime import date
+from operator import attrgetter
 
-from solvent.config.expressions import Column
-from solvent.monitoring.findings import append_once
-from solvent.tables.warehouse import Warehouse
-
-STEPS = "replay_steps"
-STEP_COLUMNS = (
-    Column("as_of", "DATE"),
-    Column("champion", "BIGINT"),
-    Column("deviating", "ARRAY<STRING>"),
-    Column("retrained", "BIGINT"),
-    Column("promoted", "BOOLEAN"),
-    Column("reason", "STRING"),
-    Column("champion_after", "BIGINT"),
-    Column("monthly_after", "BIGINT"),
-    Column("score_seconds", "DOUBLE"),
-    Column("monitor_seconds", "DOUBLE"),
-)
+from solvent.tables import Ledger, Warehouse
 
 
 @dataclass(frozen=True)
@@ -54,12 +39,14 @@ class Step:
     monitor_seconds: float
 
 
+STEPS = Ledger("replay_steps", Step)
+
+
 def read_steps(warehouse: Warehouse) -> list[Step]:
-    """The steps that were played, from the first."""
-    return [Step(**row) for row in sorted(warehouse.rows(STEPS), key=lambda row: row["as_of"])]
+    """The steps that were played, from the first; the page shows them all."""
+    return sorted(STEPS.rows(warehouse), key=attrgetter("as_of"))
 
 
 def append_step(warehouse: Warehouse, step: Step) -> None:
     """Appends a step, once."""
-    warehouse.create(STEPS, STEP_COLUMNS)
-    append_once(warehouse, STEPS, STEP_COLUMNS, [astuple(step)])
+    STEPS.append(warehouse, [step])

@@ -13,7 +13,9 @@ from solvent.config.base import validated
 from solvent.config.project import Project
 from solvent.estimators.spark_ml import Inputs
 from solvent.features import load_groups
-from solvent.features.table import columns_of, content_digest, declared, featured
+from solvent.features.builds import content_digest
+from solvent.features.columns import columns_of, declared
+from solvent.features.table import featured
 from solvent.identity import Commit, Manifest
 from solvent.sources.pins import pins_of, read_sources
 from solvent.tables.warehouse import Warehouse

@@ -8,53 +8,17 @@ next that comes near. Two runs may work on one batch at the same time; its predi
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from operator import attrgetter
+from typing import Annotated
 
 from solvent.config.base import digest_of
-from solvent.config.expressions import Column
 from solvent.errors import RefusedError, TurnError
 from solvent.registry import ModelVersion
 from solvent.sources.pins import Pin
-from solvent.tables.warehouse import Warehouse
-
-CLAIMS, BATCHES = "score_claims", "score_batches"
-CLAIM_COLUMNS = (
-    Column("batch", "STRING"),
-    Column("sequence", "BIGINT"),
-    Column("model", "STRING"),
-    Column("model_version", "BIGINT"),
-    Column("model_digest", "STRING"),
-    Column("since", "TIMESTAMP"),
-    Column("until", "TIMESTAMP"),
-    Column("pins", "STRING"),
-    Column("table", "STRING"),
-    Column("claimed_at", "TIMESTAMP"),
-)
-BATCH_COLUMNS = (
-    Column("batch", "STRING"),
-    Column("sequence", "BIGINT"),
-    Column("model", "STRING"),
-    Column("model_version", "BIGINT"),
-    Column("model_digest", "STRING"),
-    Column("manifest_digest", "STRING"),
-    Column("since", "TIMESTAMP"),
-    Column("until", "TIMESTAMP"),
-    Column("pins", "STRING"),
-    Column("code", "STRING"),
-    Column("features_digest", "STRING"),
-    Column("table", "STRING"),
-    Column("version", "BIGINT"),
-    Column("rows", "BIGINT"),
-    Column("scored_before", "BIGINT"),
-    Column("unscored", "BIGINT"),
-    Column("seconds", "DOUBLE"),
-    Column("scored_at", "TIMESTAMP"),
-)
+from solvent.tables import JSON, Between, Ledger, Warehouse
 
 
 @dataclass(frozen=True)
@@ -63,12 +27,15 @@ class ScoreBatch:
 
     Attributes:
         batch: Digest that names it.
+        sequence: The number of its claim.
         model: Registered name.
         model_version: Its version.
         model_digest: Its digest.
+        manifest_digest: That of the model's manifest.
         since: First prediction time.
         until: Prediction times are before it.
         pins: What features were built from.
+        code: Digest of the code.
         features_digest: Digest of the content of key and features of the rows scored.
         table: Where predictions are.
         version: Version of the table that brought them.
@@ -76,15 +43,19 @@ class ScoreBatch:
         scored_before: Rows that had a prediction of this model.
         unscored: Rows for which the model gave no probability, or no finite number.
         seconds: How long it took.
+        scored_at: When it was complete.
     """
 
     batch: str
+    sequence: int
     model: str
     model_version: int
     model_digest: str
+    manifest_digest: str
     since: datetime
     until: datetime
-    pins: tuple[Pin, ...]
+    pins: Annotated[tuple[Pin, ...], JSON]
+    code: str
     features_digest: str
     table: str
     version: int
@@ -92,6 +63,7 @@ class ScoreBatch:
     scored_before: int
     unscored: int
     seconds: float
+    scored_at: datetime
 
 
 @dataclass(frozen=True)
@@ -100,7 +72,7 @@ class Interval:
 
     since: datetime
     until: datetime
-    pins: tuple[Pin, ...]
+    pins: Annotated[tuple[Pin, ...], JSON]
 
 
 @dataclass(frozen=True)
@@ -115,6 +87,7 @@ class Claim:
         model_digest: Its digest.
         interval: What to score.
         table: Where predictions go.
+        claimed_at: When.
     """
 
     batch: str
@@ -124,10 +97,14 @@ class Claim:
     model_digest: str
     interval: Interval
     table: str
+    claimed_at: datetime
 
     def overlaps(self, other: Claim) -> bool:
         """Whether a row may be in both."""
         return self.interval.since < other.interval.until and other.interval.since < self.interval.until
+
+
+CLAIMS, BATCHES = Ledger("score_claims", Claim), Ledger("score_batches", ScoreBatch)
 
 
 def claimed(warehouse: Warehouse, version: ModelVersion, interval: Interval, table: str) -> tuple[Claim, list[Claim]]:
@@ -136,35 +113,22 @@ def claimed(warehouse: Warehouse, version: ModelVersion, interval: Interval, tab
     Returns:
         The claim; and those of the model for the table that are not complete, from the first to this one.
     """
-    warehouse.create(CLAIMS, CLAIM_COLUMNS)
     name = batch_name(version, interval)
-    while name not in (claims := claims_in(warehouse)):
-        last = max((one.sequence for one in claims.values()), default=0)
+    while (mine := next(iter(CLAIMS.rows(warehouse, batch=name)), None)) is None:
         # Batches of before there were claims have numbers, too.
-        turn = 1 + max([last, *(row["sequence"] for row in warehouse.rows(BATCHES))])
-        row = (
-            *(name, turn, version.name, version.version, version.digest, interval.since, interval.until),
-            *(pins_text(interval.pins), table, datetime.now(UTC)),
-        )
+        last = CLAIMS.last(warehouse, "sequence"), BATCHES.last(warehouse, "sequence")
+        turn = 1 + max((one.sequence for one in last if one is not None), default=0)
+        claim = Claim(name, turn, version.name, version.version, version.digest, interval, table, datetime.now(UTC))
         # Where another claim had the turn, this one has a later one.
         with suppress(TurnError):
-            warehouse.append_rows(CLAIMS, [row], CLAIM_COLUMNS, name, turn)
-    mine, complete = claims[name], {one.batch for one in batches(warehouse, version.digest)}
-    waiting = [one for one in claims.values() if one.sequence <= mine.sequence and one.batch not in complete]
-    return mine, [one for one in waiting if (one.model_digest, one.table) == (mine.model_digest, mine.table)]
-
-
-def claims_in(warehouse: Warehouse) -> dict[str, Claim]:
-    """All claims by name, from the first."""
-    rows = sorted(warehouse.rows(CLAIMS), key=lambda row: row["sequence"])
-    return {
-        row["batch"]: Claim(
-            *(row["batch"], row["sequence"], row["model"], row["model_version"], row["model_digest"]),
-            Interval(row["since"], row["until"], pins_in(row["pins"])),
-            row["table"],
-        )
-        for row in rows
-    }
+            CLAIMS.append(warehouse, [claim], name, turn)
+    # Of the claims of years, only the names are read, and of those that wait all else.
+    model = {"model_digest": mine.model_digest, "table": mine.table}
+    complete = {row["batch"] for row in BATCHES.select(warehouse, "batch", model_digest=mine.model_digest)}
+    known = CLAIMS.select(warehouse, "batch", sequence=Between(None, mine.sequence), **model)
+    names = tuple(row["batch"] for row in known if row["batch"] not in complete)
+    waiting = CLAIMS.rows(warehouse, batch=names, **model) if names else []
+    return mine, sorted(waiting, key=attrgetter("sequence"))
 
 
 def batch_name(version: ModelVersion, interval: Interval) -> str:
@@ -173,21 +137,14 @@ def batch_name(version: ModelVersion, interval: Interval) -> str:
     return digest_of([version.name, version.digest, interval.since.isoformat(), interval.until.isoformat(), pins])
 
 
-def note(warehouse: Warehouse, made: ScoreBatch, sequence: int, manifest: str, code: str) -> None:
+def append_batch(warehouse: Warehouse, made: ScoreBatch) -> None:
     """Enters a batch into the ledger, which completes it."""
-    warehouse.create(BATCHES, BATCH_COLUMNS)
-    row = (
-        *(made.batch, sequence, made.model, made.model_version, made.model_digest, manifest),
-        *(made.since, made.until, pins_text(made.pins), code, made.features_digest, made.table, made.version),
-        *(made.rows, made.scored_before, made.unscored, made.seconds, datetime.now(UTC)),
-    )
-    warehouse.append_rows(BATCHES, [row], BATCH_COLUMNS, made.batch)
+    BATCHES.append(warehouse, [made], made.batch)
 
 
 def batches(warehouse: Warehouse, model_digest: str) -> list[ScoreBatch]:
     """The complete batches of a model, from the first."""
-    rows = warehouse.rows(BATCHES, model_digest=model_digest)
-    return [batch_from(row) for row in sorted(rows, key=lambda row: row["sequence"])]
+    return sorted(BATCHES.rows(warehouse, model_digest=model_digest), key=attrgetter("sequence"))
 
 
 def require_scored(warehouse: Warehouse, version: ModelVersion) -> list[ScoreBatch]:
@@ -204,20 +161,4 @@ def require_scored(warehouse: Warehouse, version: ModelVersion) -> list[ScoreBat
 
 def find_batch(warehouse: Warehouse, name: str) -> ScoreBatch | None:
     """A complete batch, if there is one of that name."""
-    return next((batch_from(row) for row in warehouse.rows(BATCHES, batch=name)), None)
-
-
-def batch_from(row: Mapping[str, Any]) -> ScoreBatch:
-    """A batch as the ledger has it."""
-    values = {name: row[name] for name in ScoreBatch.__dataclass_fields__}
-    return ScoreBatch(**{**values, "pins": pins_in(row["pins"])})
-
-
-def pins_text(pins: Sequence[Pin]) -> str:
-    """Pins as the tables have them."""
-    return json.dumps([pin.document() for pin in pins])
-
-
-def pins_in(text: str) -> tuple[Pin, ...]:
-    """Pins from how the tables have them."""
-    return tuple(Pin(**pin) for pin in json.loads(text))
+    return next(iter(BATCHES.rows(warehouse, batch=name)), None)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 
 from pyspark.ml import PipelineModel
@@ -25,24 +25,17 @@ from solvent.config.project import Project
 from solvent.errors import FeatureError
 from solvent.estimators.spark_ml import predict
 from solvent.features import Feature, FeatureGroup
+from solvent.features.builds import FeatureBuild, read_build
+from solvent.features.columns import columns_of, declared
 from solvent.features.profile import append_profile, cell_counts, reference_of
-from solvent.features.table import (
-    FeatureBuild,
-    columns_of,
-    declared,
-    featured,
-    predicted_within,
-    read_build,
-    read_once,
-)
+from solvent.features.table import featured, predicted_within, read_once
 from solvent.identity import Manifest
 from solvent.kinds import KINDS
 from solvent.registry import ModelVersion, Registry
-from solvent.scoring.batches import Claim, Interval, ScoreBatch, batch_name, batches, claimed, find_batch, note
+from solvent.scoring.batches import BATCHES, Claim, Interval, ScoreBatch, append_batch, batch_name, claimed, find_batch
 from solvent.session import kept
 from solvent.sources.pins import read_sources
-from solvent.tables.digest import contents_of, declarations, row_hash
-from solvent.tables.warehouse import Warehouse
+from solvent.tables import Warehouse, contents_of, declarations, row_hash
 from solvent.training import require_inputs
 
 MODEL_COLUMNS = (
@@ -116,7 +109,8 @@ def score(
             # It may be that of another version with the same digest.
             whose = registry.find(one.model, str(one.model_version))
             complete(warehouse, registry, project, groups, whose, one, code, load)
-    return next(one for one in batches(warehouse, version.digest) if one.batch == name), True
+    (made,) = BATCHES.rows(warehouse, batch=name)
+    return made, True
 
 
 def appended(warehouse: Warehouse, claim: Claim) -> bool:
@@ -161,11 +155,13 @@ def complete(
         warehouse.append(table, of_model(made, version, name).select(*(column.name for column in columns)), name)
         describe(warehouse, groups, version, manifest, predicted, made, name)
     found = ScoreBatch(
-        name, version.name, version.version, version.digest, interval.since, interval.until, interval.pins,
-        digest, table, warehouse.brought(table, name).version, content.rows, int(str(already)), int(str(unscored)),
-        time.monotonic() - started,
+        **{"batch": name, "sequence": claim.sequence, **vars(version.key), "manifest_digest": manifest.digest},
+        since=interval.since, until=interval.until, pins=interval.pins, code=code, features_digest=digest,
+        table=table, version=warehouse.brought(table, name).version, rows=content.rows,
+        scored_before=int(str(already)), unscored=int(str(unscored)), seconds=time.monotonic() - started,
+        scored_at=datetime.now(UTC),
     )  # fmt: skip
-    note(warehouse, found, claim.sequence, manifest.digest, code)
+    append_batch(warehouse, found)
 
 
 def of_model(made: DataFrame, version: ModelVersion, batch: str) -> DataFrame:

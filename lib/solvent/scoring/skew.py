@@ -10,7 +10,8 @@ from pyspark.sql import functions as F
 
 from solvent.config.project import Project
 from solvent.features import FeatureGroup
-from solvent.features.table import declared, predicted_within, read_once
+from solvent.features.columns import declared
+from solvent.features.table import predicted_within, read_once
 from solvent.scoring.batches import ScoreBatch
 from solvent.scoring.score import feature_rows
 from solvent.session import kept

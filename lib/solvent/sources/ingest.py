@@ -9,53 +9,39 @@ are refused holds up no other.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import reduce
-from typing import Any
+from functools import partial
 
-from pyspark.sql import DataFrame, Row
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from solvent.config.base import digest_of, duration_text, first_of
+from solvent.config.base import digest_of
 from solvent.config.expressions import Column
 from solvent.config.project import Project
-from solvent.config.source import Source
-from solvent.errors import IngestError
 from solvent.session import SPARK_ERRORS, at_once, kept
 from solvent.sources.acceptance import judged, sorted_out, within_reach
-from solvent.sources.landing import SHOWN, LandingFile, files_below, holds_data, landing_files, listing, refuse, unread
-from solvent.sources.pins import BATCH, BATCH_COLUMNS, BATCHES, FILE, QUARANTINE, source_table
+from solvent.sources.arrivals import (
+    FILES,
+    Arrival,
+    Refused,
+    arrival_of,
+    changed_files,
+    claim_files,
+    data_files,
+    files_taken_in,
+    growing_files,
+    unfinished_arrivals,
+)
+from solvent.sources.landing import files_below, landing_files, listing, refuse, unread
+from solvent.sources.pins import BATCH, BATCHES, FILE, QUARANTINE, IngestedBatch, last_batches, source_table
 from solvent.sources.reading import Headers, examine, raw_rows
-from solvent.tables.digest import Content, contents_of
-from solvent.tables.warehouse import Version, Warehouse
+from solvent.tables import Content, Version, Warehouse, contents_of
 
-FILES = "ingest_files"
-FILE_COLUMNS = (
-    Column("source", "STRING"),
-    Column("batch", "STRING"),
-    Column("sequence", "BIGINT"),
-    Column("file", "STRING"),
-    Column("bytes", "BIGINT"),
-    Column("modified", "TIMESTAMP"),
-    Column("sha256", "STRING"),
-)
-QUARANTINE_COLUMNS = (
-    Column("source", "STRING"),
-    Column("batch", "STRING"),
-    Column("file", "STRING"),
-    Column("reason", "STRING"),
-    Column("raw", "STRING"),
-)
 FATES = ("accepted", "quarantined", "duplicate")
-
 DAMAGED = "cannot be read to its end, it is cut off or damaged; land it again whole"
-# Source -> what is refused of it, a line each.
-Refused = dict[str, list[str]]
-Seen = Mapping[str, Mapping[str, Mapping[str, Any]]]
 
 
 @dataclass(frozen=True)
@@ -69,24 +55,6 @@ class Batch:
     quarantined: int
     duplicates: int
     version: int
-
-
-@dataclass(frozen=True)
-class Arrival:
-    """Files of a source to take in: the batch they make, its number among those of the source, and the content before it.
-
-    Attributes:
-        predicted: What else is computed of its rows later, by key: times and label, if they are predicted.
-    """
-
-    name: str
-    source: Source
-    folder: str
-    files: Sequence[LandingFile]
-    batch: str
-    sequence: int
-    before: Content
-    predicted: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -121,136 +89,42 @@ def ingest(
         name: f"{landing.rstrip('/')}/{source.landing.folder or name}"
         for name, source in sorted(project.sources.items())
     }
-    seen, listed = rows_by(warehouse, FILES, project, "file"), listing(warehouse, landing)
+    # Counted before anything else is read, so that what another run appends meanwhile takes the turn.
+    noted = FILES.count(warehouse)
+    listed = listing(warehouse, landing)
     found = {name: files_below(folder, listed) for name, folder in folders.items()}
-    data = {name: data_files(project.sources[name], folders[name], found[name], seen[name], say) for name in folders}
+    seen = files_taken_in(warehouse, found)
+    data = {name: data_files(warehouse, project, name, folders[name], found[name], seen[name], say) for name in folders}
     files = landing_files(warehouse, data, seen)
-    refused = changed(folders, files, seen)
-    done = rows_by(warehouse, BATCHES, project, "batch")
-    if entries_in(done) or any(files.values()):
+    refused = changed_files(folders, files, seen)
+    complete, done = BATCHES.count(warehouse), last_batches(warehouse, folders)
+    if complete or any(files.values()):
         create_tables(warehouse, project)
     batches = []
-    left = [
-        one
-        for name in folders
-        if name not in refused
-        for one in left_by_killed(project, name, folders[name], files[name], seen, done)
-    ]
-    for arrival in left:
-        batches += take_in(warehouse, [arrival], entries_in(done), refused)
-        done = rows_by(warehouse, BATCHES, project, "batch")
+    left = {name: folder for name, folder in folders.items() if name not in refused}
+    for arrival in unfinished_arrivals(warehouse, project, left, files, done):
+        batches += take_in(warehouse, [arrival], complete, refused)
+        complete, done = BATCHES.count(warehouse), last_batches(warehouse, folders)
     new = [
-        arrival_of(project, name, folders[name], unseen, done)
+        arrival_of(project, name, folders[name], unseen, done.get(name))
         for name in folders
         if name not in refused and (unseen := [file for file in files[name] if file.file not in seen[name]])
     ]
     if new:
-        noted = len({row["batch"] for rows in seen.values() for row in rows.values()})
-        batches += take_in(warehouse, new, entries_in(done), refused, (landing, noted))
+        batches += take_in(warehouse, new, complete, refused, (landing, noted))
     if refused and batches:
         say(f"taken in all the same: {', '.join(sorted({batch.source for batch in batches}))}")
     refuse([line for _, lines in sorted(refused.items()) for line in lines])
     return batches
 
 
-def entries_in(ledger: Seen) -> int:
-    """How many rows a ledger has."""
-    return sum(len(rows) for rows in ledger.values())
-
-
 def create_tables(warehouse: Warehouse, project: Project) -> None:
     """Makes the tables that are not there; a source that is there must be the one declared."""
-    tables = {FILES: FILE_COLUMNS, BATCHES: BATCH_COLUMNS, QUARANTINE: QUARANTINE_COLUMNS}
+    create = [partial(ledger.create, warehouse) for ledger in (FILES, BATCHES, QUARANTINE)]
     for name, source in sorted(project.sources.items()):
-        tables[source_table(name)] = (*source.columns, Column(BATCH, "STRING"), Column(FILE, "STRING"))
-    at_once(lambda table: warehouse.create(table, tables[table]), list(tables))
-
-
-def rows_by(warehouse: Warehouse, ledger: str, project: Project, key: str) -> dict[str, dict[str, Mapping[str, Any]]]:
-    """The rows of a ledger by source and key."""
-    found: dict[str, dict[str, Mapping[str, Any]]] = {name: {} for name in project.sources}
-    for row in warehouse.rows(ledger):
-        found.setdefault(row["source"], {})[row[key]] = row
-    return found
-
-
-def data_files(
-    source: Source, folder: str, found: Mapping[str, Row], seen: Mapping[str, object], say: Callable[[str], object]
-) -> dict[str, Row]:
-    """The files of a folder that hold data, and were not written to just now; the others are told."""
-    if not found:
-        say(f"{folder}: holds no file, or does not exist")
-    wait = source.landing.wait
-    late = datetime.now(UTC) - wait
-    young = {
-        file for file, row in found.items() if wait and file not in seen and (row["modificationTime"] or late) > late
-    }
-    if young:
-        say(
-            f"{folder}: left for later, as they were written to in the last {duration_text(wait)}: {first_of(sorted(young), SHOWN)}"
-        )
-    found = {file: row for file, row in found.items() if file not in young}
-    data = {file: row for file, row in found.items() if holds_data(file, source.landing.format, seen)}
-    if left := sorted(found.keys() - data.keys()):
-        say(f"{folder}: left alone, as by their names they hold no {source.landing.format}: {first_of(left, SHOWN)}")
-    return data
-
-
-def changed(folders: Mapping[str, str], files: Mapping[str, Sequence[LandingFile]], seen: Seen) -> Refused:
-    """The files that are not what they were when they were ingested."""
-    refused: Refused = {}
-    for name, folder in folders.items():
-        for file in files[name]:
-            row = seen[name].get(file.file)
-            if row is None or row["sha256"] == file.sha256:
-                continue
-            added = (
-                f"; if lines were added, cut it to its first {row['bytes']} bytes" if file.bytes > row["bytes"] else ""
-            )
-            refused.setdefault(name, []).append(
-                f"{folder}/{file.file}: has changed since it was ingested (SHA-256 was {row['sha256'][:12]}, is "
-                f"{file.sha256[:12]}); restore it, and land what is new or corrected as a new file{added}"
-            )
-    return refused
-
-
-def growing(warehouse: Warehouse, arrivals: Sequence[Arrival], landing: str) -> Refused:
-    """The files that are not, by size and time, what they were when they were hashed: what was read may be another thing."""
-    listed, refused = listing(warehouse, landing), Refused()
-    for one in arrivals:
-        now = files_below(one.folder, listed)
-        for file in one.files:
-            row = now.get(file.file)
-            if row is None or (row["length"], row["modificationTime"]) != (file.bytes, file.modified):
-                refused.setdefault(one.name, []).append(
-                    f"{one.folder}/{file.file}: was written to while it was read; run again when it is complete"
-                )
-    return refused
-
-
-def left_by_killed(
-    project: Project, name: str, folder: str, files: Sequence[LandingFile], seen: Seen, done: Seen
-) -> list[Arrival]:
-    """The arrivals of a source that were noted and not completed."""
-    found = []
-    for batch in sorted({row["batch"] for row in seen[name].values() if row["batch"] not in done[name]}):
-        noted = {file for file, row in seen[name].items() if row["batch"] == batch}
-        missing = sorted(noted - {file.file for file in files})
-        if missing:
-            raise IngestError(
-                f"{folder}/{missing[0]}: is gone, and its ingestion was not finished; restore it and run again"
-            )
-        found.append(arrival_of(project, name, folder, [file for file in files if file.file in noted], done))
-    return found
-
-
-def arrival_of(project: Project, name: str, folder: str, files: Sequence[LandingFile], done: Seen) -> Arrival:
-    """Files as the next batch of their source."""
-    files = sorted(files, key=lambda file: file.file)
-    batch = hashlib.sha256("\n".join(f"{name} {file.file} {file.sha256}" for file in files).encode()).hexdigest()
-    before = reduce(Content.__add__, (Content.parse(row["content"]) for row in done[name].values()), Content())
-    predicted = {} if name != project.prediction.source else project.prediction.computed
-    return Arrival(name, project.sources[name], folder, files, batch, len(done[name]) + 1, before, predicted)
+        columns = (*source.columns, Column(BATCH, "STRING"), Column(FILE, "STRING"))
+        create.append(partial(warehouse.create, source_table(name), columns))
+    at_once(lambda one: one(), create)
 
 
 def take_in(
@@ -267,25 +141,23 @@ def take_in(
         arrivals: What to take in; all of it is read before anything is written.
         done: How many batches were complete before.
         refused: Is given those arrivals of which a file is unfit; they are not taken in.
-        unnoted: Where the files are, and how many batches were noted before; None if these are noted already.
+        unnoted: Where the files are, and how many files were noted before; None if these are noted already.
     """
     looked = examined(warehouse, arrivals, refused)
     with ExitStack() as cached:
         sifted = at_once(lambda one: sift(warehouse, *one, cached), looked)
         if unnoted is not None:
             landing, noted = unnoted
-            refused |= growing(warehouse, [one.arrival for one in sifted], landing)
+            refused |= growing_files(warehouse, [one.arrival for one in sifted], landing)
             sifted = [one for one in sifted if one.arrival.name not in refused]
         if not sifted:
             return []
         if unnoted is not None:
-            note(warehouse, [one.arrival for one in sifted], noted)
-        versions = at_once(lambda one: stored(warehouse, one), sifted)
-    taken = list(zip(sifted, versions, strict=True))
-    now = datetime.now(UTC)
-    ledger = [(*entry(*one), now) for one in taken]
+            claim_files(warehouse, [one.arrival for one in sifted], noted)
+        versions = at_once(lambda one: append_sifted(warehouse, one), sifted)
+    now, taken = datetime.now(UTC), list(zip(sifted, versions, strict=True))
     name = digest_of([one.arrival.batch for one in sifted])
-    warehouse.append_rows(BATCHES, ledger, BATCH_COLUMNS, name, turn=done)
+    BATCHES.append(warehouse, [ingested_batch(*one, now) for one in taken], name, turn=done)
     return [batch_of(*one) for one in taken]
 
 
@@ -311,16 +183,6 @@ def examined(warehouse: Warehouse, arrivals: Sequence[Arrival], refused: Refused
     return [(arrival, headers) for arrival, (headers, unfit) in looked if not unfit]
 
 
-def note(warehouse: Warehouse, arrivals: Sequence[Arrival], noted: int) -> None:
-    """Enters the files of arrivals, which claims them: of two runs at the same time, one goes on."""
-    notes = [
-        (one.name, one.batch, one.sequence, file.file, file.bytes, file.modified, file.sha256)
-        for one in arrivals
-        for file in one.files
-    ]
-    warehouse.append_rows(FILES, notes, FILE_COLUMNS, digest_of([one.batch for one in arrivals]), turn=noted)
-
-
 def sift(warehouse: Warehouse, arrival: Arrival, headers: Headers, cached: ExitStack) -> Sifted:
     """Reads and judges all rows of an arrival, once, and keeps them until the end of cached."""
     source = arrival.source
@@ -337,7 +199,7 @@ def sift(warehouse: Warehouse, arrival: Arrival, headers: Headers, cached: ExitS
     return Sifted(arrival, rows, {fate: int(str(count)) for fate, count in zip(FATES, counts, strict=True)}, content)
 
 
-def stored(warehouse: Warehouse, sifted: Sifted) -> Version:
+def append_sifted(warehouse: Warehouse, sifted: Sifted) -> Version:
     """Appends refused rows to quarantine and accepted ones to the source; the version of the source that has them."""
     arrival, rows = sifted.arrival, sifted.rows
     if sifted.counts["quarantined"]:
@@ -348,21 +210,30 @@ def stored(warehouse: Warehouse, sifted: Sifted) -> Version:
             F.col("_reason").alias("reason"),
             F.col("_raw").alias("raw"),
         )
-        warehouse.append(QUARANTINE, refused, arrival.batch)
+        QUARANTINE.append_frame(warehouse, refused, arrival.batch)
     table, columns = source_table(arrival.name), [column.name for column in arrival.source.columns]
     good = rows.where(F.col("_fate") == "accepted").select(*columns, F.lit(arrival.batch).alias(BATCH), FILE)
     warehouse.append(table, good, arrival.batch)
     return warehouse.brought(table, arrival.batch)
 
 
-def entry(sifted: Sifted, version: Version) -> tuple[object, ...]:
-    """A batch as its ledger has it, but for the time."""
-    arrival = sifted.arrival
-    counts = [sifted.counts[fate] for fate in FATES]
-    return (
-        *(arrival.name, arrival.batch, arrival.sequence, sum(counts), *counts),
-        *(version.id, version.version, version.timestamp),
-        *(sifted.content.text, (arrival.before + sifted.content).text),
+def ingested_batch(sifted: Sifted, version: Version, now: datetime) -> IngestedBatch:
+    """A batch as its ledger has it."""
+    arrival, counts = sifted.arrival, sifted.counts
+    return IngestedBatch(
+        source=arrival.name,
+        batch=arrival.batch,
+        sequence=arrival.sequence,
+        rows_in=sum(counts.values()),
+        accepted=counts["accepted"],
+        quarantined=counts["quarantined"],
+        duplicates=counts["duplicate"],
+        table_id=version.id,
+        version=version.version,
+        version_timestamp=version.timestamp,
+        content=sifted.content.text,
+        total_content=(arrival.before + sifted.content).text,
+        ingested_at=now,
     )
 
 

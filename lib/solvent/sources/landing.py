@@ -6,8 +6,8 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import PurePosixPath
-from typing import Any
 from urllib.parse import unquote
 
 from pyspark.errors import PySparkException
@@ -56,7 +56,7 @@ class LandingFile:
 
     file: str
     bytes: int
-    modified: object
+    modified: datetime | None
     sha256: str
     head: str = ""
     tail: str = ""
@@ -85,6 +85,19 @@ class LandingFile:
         if named is None and found is not None:
             return f"is compressed, which its name does not say; land it with the end {found}"
         return None
+
+
+@dataclass(frozen=True)
+class IngestedFile:
+    """A landing file as it was when a batch claimed it."""
+
+    source: str
+    batch: str
+    sequence: int
+    file: str
+    bytes: int
+    modified: datetime | None
+    sha256: str
 
 
 def contents(warehouse: Warehouse, paths: Sequence[str]) -> DataFrame:
@@ -127,7 +140,7 @@ def end_of(file: str) -> str:
 def landing_files(
     warehouse: Warehouse,
     found: Mapping[str, Mapping[str, Row]],
-    seen: Mapping[str, Mapping[str, Mapping[str, Any]]],
+    seen: Mapping[str, Mapping[str, IngestedFile]],
 ) -> dict[str, list[LandingFile]]:
     """The files of each source, in one job; only those are read that are new, or differ from what was seen in size or time.
 
@@ -171,13 +184,13 @@ def files_below(folder: str, listed: Sequence[Row]) -> dict[str, Row]:
     return {path_below(row["path"], root): row for row in listed if root in row["path"]}
 
 
-def known_sums(files: Mapping[str, Row], seen: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+def known_sums(files: Mapping[str, Row], seen: Mapping[str, IngestedFile]) -> dict[str, str]:
     """The SHA-256 of files that need not be read for it: those seen before and left alone, and that of nothing where there is none."""
     nothing = (file for file, row in files.items() if row["length"] == 0 or unreadable(file, row["length"]))
     return dict.fromkeys(nothing, EMPTY) | {
-        file: str(seen[file]["sha256"])
+        file: seen[file].sha256
         for file, row in files.items()
-        if file in seen and (row["length"], row["modificationTime"]) == (seen[file]["bytes"], seen[file]["modified"])
+        if file in seen and (row["length"], row["modificationTime"]) == (seen[file].bytes, seen[file].modified)
     }
 
 

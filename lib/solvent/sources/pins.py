@@ -2,42 +2,72 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from solvent.config.base import counted, midnight
-from solvent.config.expressions import Column
 from solvent.config.project import Project
 from solvent.config.source import Source
 from solvent.errors import FeatureError, IntegrityError, TableError
 from solvent.identity import Manifest
+from solvent.tables import Content, Ledger, Warehouse, content_of, declarations
 from solvent.tables.columns import as_written, named, schema_of
-from solvent.tables.digest import Content, content_of, declarations
-from solvent.tables.warehouse import Warehouse
 
 # Columns of a source beside those declared: the batch and the file that brought a row.
 BATCH, FILE = "_batch", "_file"
-BATCHES, QUARANTINE = "ingest_batches", "quarantine"
-BATCH_COLUMNS = (
-    Column("source", "STRING"),
-    Column("batch", "STRING"),
-    Column("sequence", "BIGINT"),
-    Column("rows_in", "BIGINT"),
-    Column("accepted", "BIGINT"),
-    Column("quarantined", "BIGINT"),
-    Column("duplicates", "BIGINT"),
-    Column("table_id", "STRING"),
-    Column("version", "BIGINT"),
-    Column("version_timestamp", "STRING"),
-    Column("content", "STRING"),
-    Column("total_content", "STRING"),
-    Column("ingested_at", "TIMESTAMP"),
-)
+
+
+@dataclass(frozen=True)
+class IngestedBatch:
+    """A batch of a source that is complete.
+
+    Attributes:
+        source: Its name.
+        batch: Digest of the names and contents of its files.
+        sequence: Its number among those of the source.
+        rows_in: accepted + quarantined + duplicates.
+        accepted: Rows that were stored.
+        quarantined: Rows that were refused.
+        duplicates: Rows that were there.
+        table_id: Delta's id of the source's table.
+        version: The version of that table that has its rows.
+        version_timestamp: When it was committed.
+        content: Of the rows accepted; see Content.
+        total_content: Of all rows of the source by then.
+        ingested_at: When it was complete.
+    """
+
+    source: str
+    batch: str
+    sequence: int
+    rows_in: int
+    accepted: int
+    quarantined: int
+    duplicates: int
+    table_id: str
+    version: int
+    version_timestamp: str
+    content: str
+    total_content: str
+    ingested_at: datetime
+
+
+@dataclass(frozen=True)
+class RefusedRow:
+    """A row of a landing file that its source does not accept, as it was, and why."""
+
+    source: str
+    batch: str
+    file: str
+    reason: str
+    raw: str
+
+
+BATCHES, QUARANTINE = Ledger("ingest_batches", IngestedBatch), Ledger("quarantine", RefusedRow)
 
 
 @dataclass(frozen=True)
@@ -72,10 +102,10 @@ def source_pins(warehouse: Warehouse, project: Project) -> tuple[Pin, ...]:
     Raises:
         TableError: If a source was never ingested.
     """
-    found = last_batches(warehouse)
-    if not found:
+    found = last_batches(warehouse, project.sources)
+    if not found and not BATCHES.count(warehouse):
         raise TableError(
-            f"{warehouse.location(BATCHES)}: nothing was ingested; run `solvent ingest --project {project.project}`"
+            f"{warehouse.location(BATCHES.table)}: nothing was ingested; run `solvent ingest --project {project.project}`"
         )
     missing = sorted(set(project.sources) - set(found))
     if missing:
@@ -85,16 +115,16 @@ def source_pins(warehouse: Warehouse, project: Project) -> tuple[Pin, ...]:
     return tuple(pin(name, source, found[name]) for name, source in sorted(project.sources.items()))
 
 
-def last_batches(warehouse: Warehouse) -> dict[str, dict[str, Any]]:
-    """The row of each source's last batch in the ledger of ingestion, by source."""
-    return {row["source"]: row for row in sorted(warehouse.rows(BATCHES), key=lambda row: row["sequence"])}
+def last_batches(warehouse: Warehouse, sources: Iterable[str]) -> dict[str, IngestedBatch]:
+    """The last complete batch of each source that has one."""
+    return BATCHES.latest(warehouse, "sequence", "source", sources)
 
 
-def pin(name: str, source: Source, last: Mapping[str, Any]) -> Pin:
-    """The pin that a ledger row gives."""
-    content = Content.parse(last["total_content"])
+def pin(name: str, source: Source, last: IngestedBatch) -> Pin:
+    """The pin that the last batch of a source gives."""
+    content = Content.parse(last.total_content)
     digest = content.digest(named(schema_of(source.columns)))
-    return Pin(name, last["table_id"], int(last["version"]), last["version_timestamp"], content.rows, digest)
+    return Pin(name, last.table_id, last.version, last.version_timestamp, content.rows, digest)
 
 
 def read_source(warehouse: Warehouse, source: Source, pinned: Pin) -> DataFrame:

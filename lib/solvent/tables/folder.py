@@ -86,8 +86,8 @@ def columns_in(log: DeltaTable) -> StructType:
     return StructType.fromJson(json.loads(log.schema().to_json()))
 
 
-def append_to(log: DeltaTable, folder: Path, rows: pa.Table, batch: str, application: str, turn: int) -> None:
-    """Appends rows as one file, unless the application has appended at this turn or a later one.
+def append_to(log: DeltaTable, folder: Path, rows: pa.Table, batch: str, application: str, turn: int) -> bool:
+    """Appends rows as one file, unless the application has appended at this turn or a later one; whether it was done now.
 
     Args:
         log: The table as it was read, which tells whose turn it was.
@@ -99,7 +99,7 @@ def append_to(log: DeltaTable, folder: Path, rows: pa.Table, batch: str, applica
     """
     last = log.transaction_version(application)
     if last is not None and last >= turn:
-        return
+        return False
     noted = CommitProperties(custom_metadata={"userMetadata": batch}, app_transactions=[Transaction(application, turn)])
     try:
         with alone(folder):
@@ -107,6 +107,8 @@ def append_to(log: DeltaTable, folder: Path, rows: pa.Table, batch: str, applica
     except CommitFailedError as error:
         if CONCURRENT not in str(error):
             raise
+        return False
+    return True
 
 
 def rows_of(

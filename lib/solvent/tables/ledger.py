@@ -92,9 +92,12 @@ class Ledger(Generic[Row]):
         """The row with the greatest value of a column, of those that are asked for; None if there is none."""
         return next(iter(self.greatest(warehouse, order, None, where)), None)
 
-    def latest(self, warehouse: Warehouse, order: str, key: str, values: Iterable[Any]) -> list[Row]:
+    def latest(
+        self, warehouse: Warehouse, order: str, key: str, values: Iterable[Any], /, **where: Any
+    ) -> dict[Any, Row]:
         """The row with the greatest value of a column, for each of the values that a key has in some row."""
-        return self.greatest(warehouse, order, key, {key: tuple(values)})
+        found = self.greatest(warehouse, order, key, {**where, key: tuple(values)})
+        return {values_of(row)[key]: row for row in found}
 
     def greatest(self, warehouse: Warehouse, order: str, key: str | None, where: Mapping[str, Any]) -> list[Row]:
         """The row with the greatest value of a column, of those that are asked for, or of each value that these have of a key."""

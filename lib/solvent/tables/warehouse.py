@@ -277,23 +277,23 @@ class Warehouse:
     def append_rows(
         self,
         table: str,
-        rows: Sequence[Mapping[str, object] | tuple[object, ...]],
+        rows: Sequence[Mapping[str, object]],
         columns: Sequence[Column],
         batch: str,
         turn: int | None = None,
     ) -> None:
         """Appends a few rows once, as one file; see append."""
         schema = schema_of(columns)
-        named = [dict(zip(schema.fieldNames(), row, strict=True)) if isinstance(row, tuple) else row for row in rows]
         # Spark gets Arrow too, as rows of Python start a worker of Python, which takes longer than all else of an append.
-        few = pa.Table.from_pylist(named, arrow_schema(schema))
+        few = pa.Table.from_pylist(list(rows), arrow_schema(schema))
         folder = self.folder(table)
         if folder is None or (log := log_in(folder)) is None:
             self.append(table, self.spark.createDataFrame(few, schema).coalesce(1), batch, turn)
         else:
             with noting(f"appending to {self.location(table)}"):
-                append_to(log, folder, few, batch, *self.transaction(table, batch, turn))
-            self.check_turn(table, batch, turn)
+                done = append_to(log, folder, few, batch, *self.transaction(table, batch, turn))
+            if not done:
+                self.check_turn(table, batch, turn)
 
     def transaction(self, table: str, batch: str, turn: int | None) -> tuple[str, int]:
         """By which application and version Delta tells that an append was made: of a batch, or of the turn of whoever appends."""

@@ -1,11 +1,10 @@
 """Training: from feature rows to a registered model that can be made again."""
 
 from solvent.training.baseline import BASELINE, baseline_name, find_baseline
+from solvent.training.manifests import manifest_copies, manifest_in_both
 from solvent.training.search import SearchResult, search, written
 from solvent.training.train import (
-    MANIFESTS,
     evaluation_of,
-    manifest_in_both,
     predict_holdout,
     require_inputs,
     score_holdout,
@@ -17,7 +16,6 @@ from solvent.training.unseen import estimator_of, in_words, unseen
 
 __all__ = [
     "BASELINE",
-    "MANIFESTS",
     "MEASURED_BY",
     "SearchResult",
     "Training",
@@ -27,6 +25,7 @@ __all__ = [
     "find_baseline",
     "in_words",
     "learned_by",
+    "manifest_copies",
     "manifest_in_both",
     "predict_holdout",
     "require_inputs",

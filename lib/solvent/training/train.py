@@ -2,23 +2,21 @@
 
 A training is named by the digest of all that determines the model. It is done once: what a killed run left is found by that name and
 completed. The order is: search the parameters if that is declared, fit, score the holdout, measure, log, register; registering is one step,
-and makes the training complete. The Delta table manifests is a copy of what the registry holds, for those who query.
+and makes the training complete.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import TYPE_CHECKING
 
 from pyspark.ml import PipelineModel
 from pyspark.sql import DataFrame
 
-from solvent.config.base import counted, digest_of
+from solvent.config.base import counted
 from solvent.config.estimator import Estimator
-from solvent.config.expressions import Column
-from solvent.errors import EvaluationError, IntegrityError
+from solvent.errors import EvaluationError
 from solvent.estimators.spark_ml import fit, predict
 from solvent.evaluation import Evaluation, evaluate_by_day
 from solvent.evaluation.table import append_evaluation, find_evaluation
@@ -28,25 +26,14 @@ from solvent.kinds.paired import DaySums
 from solvent.kinds.slices import ALL
 from solvent.registry import ModelVersion
 from solvent.session import at_once, kept
-from solvent.tables.digest import content_of, declarations
-from solvent.tables.warehouse import Warehouse
+from solvent.tables import Warehouse, content_of, declarations
 from solvent.training.leaks import leaks
+from solvent.training.manifests import append_manifest
 from solvent.training.search import SearchResult, search
 from solvent.training.training import Counts, Training, counts_of
 
 if TYPE_CHECKING:
     from solvent.registry import Registry
-
-MANIFESTS = "manifests"
-MANIFEST_COLUMNS = (
-    Column("manifest_digest", "STRING"),
-    Column("model", "STRING"),
-    Column("version", "BIGINT"),
-    Column("model_digest", "STRING"),
-    Column("as_of", "DATE"),
-    Column("commit", "STRING"),
-    Column("manifest", "STRING"),
-)
 
 
 @dataclass(frozen=True)
@@ -112,7 +99,7 @@ def train(
     """
     there = [None if force else registry.by_training(one.name, one.key) for one in trainings]
     for version in filter(None, there):
-        note(warehouse, version, registry.manifest(version))
+        append_manifest(warehouse, version, registry.manifest(version))
     missing = [one for one, found in zip(trainings, there, strict=True) if found is None]
     # One after the other: MLflow fails where two runs tell of the same new data at once.
     made = {
@@ -187,7 +174,7 @@ def registered(
             training.name, source, run_id, training.key, digest, manifest, training.project.description, once
         )
     mine = made.run_id == run_id
-    note(warehouse, made, manifest if mine else registry.manifest(made))
+    append_manifest(warehouse, made, manifest if mine else registry.manifest(made))
     subject, measures = training.subject(made.version, digest), training.project.evaluation
     append_evaluation(warehouse, subject, measures, found, fitted.scored.days)
     return made, fitted.model if mine else None
@@ -285,52 +272,3 @@ def parent(registry: Registry, name: str) -> str | None:
     """The manifest of the latest version before this one."""
     before = registry.versions(name)
     return before[-1].manifest_digest if before else None
-
-
-def manifest_in_both(warehouse: Warehouse, registry: Registry, version: ModelVersion) -> Manifest:
-    """The manifest of a version, by the registry and by its copy in the Delta table, where there is one: a killed run leaves none.
-
-    Raises:
-        IntegrityError: If one of them was changed.
-    """
-    manifest = registry.manifest(version)
-    require_copy(warehouse, version, manifest)
-    return manifest
-
-
-def require_copy(warehouse: Warehouse, version: ModelVersion, manifest: Manifest) -> bool:
-    """Whether the Delta table has a copy of a manifest.
-
-    Raises:
-        IntegrityError: If it is another.
-    """
-    copies = warehouse.rows(MANIFESTS, model=version.name, version=version.version)
-    for copy in copies:
-        if (copy["manifest_digest"], copy["manifest"]) != (manifest.digest, manifest.text):
-            raise IntegrityError(
-                f"{version}: its manifest in {warehouse.location(MANIFESTS)} (digest {copy['manifest_digest'][:12]}) is not the registry's "
-                f"({manifest.digest[:12]}); one of them was changed: restore it"
-            )
-    return bool(copies)
-
-
-def note(warehouse: Warehouse, version: ModelVersion, manifest: Manifest) -> None:
-    """Enters a manifest into the Delta table; once, however often it is called.
-
-    Raises:
-        IntegrityError: If another is there.
-    """
-    warehouse.create(MANIFESTS, MANIFEST_COLUMNS)
-    if require_copy(warehouse, version, manifest):
-        return
-    as_of = date.fromisoformat(manifest["as_of"])
-    row = (
-        manifest.digest,
-        version.name,
-        version.version,
-        version.digest,
-        as_of,
-        manifest["commit"]["hash"],
-        manifest.text,
-    )
-    warehouse.append_rows(MANIFESTS, [row], MANIFEST_COLUMNS, digest_of([version.name, version.version]))

@@ -36,7 +36,7 @@ class Release:
 
 def on_probation(warehouse: Warehouse, registry: Registry, champion: ModelVersion | None) -> Release | None:
     """The champion, if it replaced another one and that is not settled."""
-    made = [one for one in decisions(warehouse) if one.passed]
+    made = decisions(warehouse, passed=True)
     if champion is None or not made or made[-1].kind == "rollback" or made[-1].from_version is None:
         return None
     steps = deployment_steps(warehouse, version=champion.version)
