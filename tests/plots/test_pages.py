@@ -19,13 +19,13 @@ BINS = (CalibrationBin(0.0, 0.5, 0.2512, 0.3, 0.2, 0.4, 9), CalibrationBin(0.5, 
 POINTS = (ThresholdPoint(1.0, 0.0, 0.0, None), ThresholdPoint(0.5, 0.2, 0.7, 0.8), ThresholdPoint(0.0, 1.0, 1.0, 0.5))
 
 
-def model(role: str, **curves: Any) -> ModelCurves:
-    return ModelCurves(role, f"a <{role}>", Curves(**curves))
+def model(role: str, kind: str = "regression", **curves: Any) -> ModelCurves:
+    return ModelCurves(role, f"a <{role}>", Curves(**curves), kind)
 
 
 def binary(role: str) -> ModelCurves:
     rows = (HistogramBin(0.0, 0.5, 10, 30), HistogramBin(0.5, 1.0, 40, 20))
-    return model(role, roc=POINTS, precision_recall=POINTS, calibration=BINS, histogram=rows)
+    return model(role, "binary", roc=POINTS, precision_recall=POINTS, calibration=BINS, histogram=rows)
 
 
 def ticks(axis: Any) -> list[Any]:

@@ -13,6 +13,7 @@ from scipy.special import expit, logit
 
 from solvent.kinds.binary_curves import curves
 from solvent.kinds.binary_metrics import METRICS, Tally
+from solvent.kinds.curves import CurveChart
 from solvent.kinds.fixed_point import as_float, units
 from solvent.kinds.intervals import wilson
 from solvent.kinds.kind import Kind, Part, Rows
@@ -99,6 +100,7 @@ BINARY = Kind(
     valid_prediction=valid_score,
     prediction_text="a probability",
     flipped=lambda before, after, threshold: (after >= F.lit(threshold)) != (before >= F.lit(threshold)),
+    threshold_text="Accuracy, precision, recall and F1 are at the threshold {threshold:g}.",
     loss=loss,
     loss_of_shift=loss_of_shift,
     association=auc_of_ranks,
@@ -108,12 +110,25 @@ BINARY = Kind(
     cells_and_days=cells_and_days,
     tallies=tallies,
     curves=lambda _, cells, tally, confidence: curves(cells, tally, confidence),
+    charts=(
+        CurveChart("ROC", "roc", "The dashed line is chance."),
+        CurveChart("Precision and recall", "precision_recall", "The dashed line is the share of positive labels."),
+        CurveChart(
+            "Calibration",
+            "calibration",
+            "Bins of equal width, with Wilson limits for this model; on the dashed line, what is predicted is what happens.",
+        ),
+        CurveChart(
+            "Predictions of this model", "histogram", "Rows with a positive label are the darker part of each bar."
+        ),
+    ),
     sums=(*COUNTS, *DAY_FIXED, "n"),
     shared=("n", "positives"),
     comparable=lambda day: not day["invalid"],
     day_sums=day_sums,
     mean_label="share of {label}",
     mean_label_interval=lambda labels, rows, confidence: wilson(int(labels), int(rows), confidence),
+    observed_text="Observed rate",
     unit="probability",
     score_text=lambda value: f"{value:.1%}",
     change_text=lambda value: f"{100 * value:+.1f}",

@@ -54,3 +54,12 @@ class Curves:
     precision_recall: tuple[ThresholdPoint, ...] = ()
     calibration: tuple[CalibrationBin, ...] = ()
     histogram: tuple[HistogramBin, ...] = ()
+
+
+@dataclass(frozen=True)
+class CurveChart:
+    """How a curve is shown: a title, the curve by its name in Curves, and a note of what is to be seen."""
+
+    title: str
+    curve: str
+    note: str

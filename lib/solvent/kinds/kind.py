@@ -8,7 +8,7 @@ from typing import Any
 
 from pyspark.sql import Column, DataFrame
 
-from solvent.kinds.curves import Curves
+from solvent.kinds.curves import CurveChart, Curves
 from solvent.kinds.intervals import Interval
 from solvent.kinds.metric import Floats, Metric
 
@@ -40,6 +40,7 @@ class Kind:
         prediction_text: What a prediction must be.
         flipped: Predictions of a row by one model and by another, threshold -> BOOLEAN, whether they are different decisions; None where
             predictions decide nothing.
+        threshold_text: Which metrics depend on the {threshold}; "" where none does.
         loss: Label, prediction -> DOUBLE, the loss of a row, whose mean is explained when it rises.
         loss_of_shift: By how much the mean loss would change if the mean label of all rows moved: rows in each cell of predictions,
             their sums of labels and of predictions, the move.
@@ -53,12 +54,14 @@ class Kind:
         cells_and_days: Both, in one pass where that can be.
         tallies: Cells -> what they come to by slice and slice value, as metrics measure it; each has the rows as `n`.
         curves: Scored rows, cells of all of them, their tally, confidence -> the curves of all rows.
+        charts: Of the curves, in the order of a page.
         sums: The sums by day that two models are compared by, in the order of their columns.
         shared: Those of them that are of the rows alone, and equal for any two models.
         comparable: Whether all rows of a collected day have a usable label, prediction and time.
         day_sums: Collected days of one slice value -> its `sums` as doubles.
         mean_label: What the mean of a {label} is called.
         mean_label_interval: Sum of labels, rows, confidence -> the interval of their mean; None where that sum does not tell it.
+        observed_text: What the mean label is called beside predictions.
         unit: Of predictions.
         score_text: A prediction as people read it.
         change_text: What is added to a prediction, with its sign.
@@ -81,6 +84,7 @@ class Kind:
     valid_prediction: Callable[[Column], Column]
     prediction_text: str
     flipped: Callable[[Column, Column, float], Column] | None
+    threshold_text: str
     loss: Callable[[Column, Column], Column]
     loss_of_shift: Callable[[Floats, Floats, Floats, float], float]
     association: Callable[[Any, Any], float]
@@ -90,12 +94,14 @@ class Kind:
     cells_and_days: Callable[[DataFrame, Sequence[str], float, Sequence[str]], tuple[Rows, Rows]]
     tallies: Callable[[Rows], Mapping[Part, Any]]
     curves: Callable[[DataFrame, Rows, Any, float], Curves]
+    charts: tuple[CurveChart, ...]
     sums: tuple[str, ...]
     shared: tuple[str, ...]
     comparable: Callable[[Any], bool]
     day_sums: Callable[[Rows], Mapping[str, Floats]]
     mean_label: str
     mean_label_interval: Callable[[float, float, float], Interval] | None
+    observed_text: str
     unit: str
     score_text: Callable[[float], str]
     change_text: Callable[[float], str]

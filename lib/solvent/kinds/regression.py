@@ -10,7 +10,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from solvent.kinds.block_sums import BlockSums
-from solvent.kinds.curves import Curves
+from solvent.kinds.curves import CurveChart, Curves
 from solvent.kinds.kind import Kind, Rows
 from solvent.kinds.metric import Floats, Metric
 from solvent.kinds.regression_curves import calibration_bins, span_of, strip_sums
@@ -88,6 +88,7 @@ def kind_of_numbers(
         valid_prediction=valid_prediction,
         prediction_text=prediction_text,
         flipped=None,
+        threshold_text="",
         loss=lambda label, prediction: F.pow(prediction - label, 2),
         loss_of_shift=loss_of_shift,
         association=rank_correlation,
@@ -97,12 +98,21 @@ def kind_of_numbers(
         cells_and_days=sums.cells_and_days,
         tallies=sums.tallies,
         curves=curves,
+        charts=(
+            CurveChart(
+                "Calibration",
+                "calibration",
+                "Bins of about as many rows each, with Student's limits for this model; on the dashed line, what is predicted is what "
+                "happens on average.",
+            ),
+        ),
         sums=("n", *terms),
         shared=("n", "labels", "label_squares"),
         comparable=comparable,
         day_sums=sums.day_sums,
         mean_label="mean {label}",
         mean_label_interval=None,
+        observed_text="Mean label",
         unit="prediction",
         score_text=lambda value: f"{value:.4g}",
         change_text=lambda value: f"{value:+.3g}",

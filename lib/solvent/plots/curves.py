@@ -9,6 +9,7 @@ from typing import Any
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from solvent.config.base import counted
+from solvent.kinds import KINDS
 from solvent.kinds.curves import CalibrationBin, Curves
 from solvent.plots.style import BLUE, COLOUR_OF, DASHED, PALE_BLUE, SOFT, Picture, chart, line, styled, titled
 
@@ -24,11 +25,13 @@ class ModelCurves:
         role: "challenger", "champion" or "baseline", each of which has its colour.
         name: As people call it.
         curves: Of all rows.
+        kind: Of what it predicts.
     """
 
     role: str
     name: str
     curves: Curves
+    kind: str
 
 
 @styled
@@ -63,10 +66,10 @@ def precision_recall(models: Sequence[ModelCurves]) -> Picture:
 @styled
 def calibration(models: Sequence[ModelCurves]) -> Picture:
     """Mean label against mean prediction by bin, both axes alike; the limits for the first model."""
-    binary = bool(models[0].curves.histogram)
-    made, axes = curve("Calibration curve", "Mean prediction", "Observed rate" if binary else "Mean label")
+    kind = KINDS[models[0].kind]
+    made, axes = curve("Calibration curve", "Mean prediction", kind.observed_text)
     values = [value for one in models for bin in one.curves.calibration for value in values_of(bin)]
-    low, high = (0.0, 1.0) if binary else (min(values), max(values))
+    low, high = kind.limits or (min(values), max(values))
     axes.plot([low, high], [low, high], color=SOFT, linestyle=DASHED, linewidth=0.8)
     for one in reversed(models):
         draw_calibration(axes, one.curves.calibration, COLOUR_OF[one.role], one.name, limits=one is models[0])
@@ -94,31 +97,12 @@ def histogram(models: Sequence[ModelCurves]) -> Picture:
     return made
 
 
-# Title, chart, and a note of what is to be seen, in the order of a page.
-OF_PROBABILITIES = (
-    ("ROC", roc, "The dashed line is chance."),
-    ("Precision and recall", precision_recall, "The dashed line is the share of positive labels."),
-    (
-        "Calibration",
-        calibration,
-        "Bins of equal width, with Wilson limits for this model; on the dashed line, what is predicted is what happens.",
-    ),
-    ("Predictions of this model", histogram, "Rows with a positive label are the darker part of each bar."),
-)
-OF_NUMBERS = (
-    (
-        "Calibration",
-        calibration,
-        "Bins of about as many rows each, with Student's limits for this model; on the dashed line, what is predicted is what "
-        "happens on average.",
-    ),
-)
+DRAW = {"roc": roc, "precision_recall": precision_recall, "calibration": calibration, "histogram": histogram}
 
 
 def curve_charts(models: Sequence[ModelCurves]) -> list[tuple[str, Picture, str]]:
     """Title, chart and note of all curves that models of this kind have."""
-    found = OF_PROBABILITIES if models[0].curves.histogram else OF_NUMBERS
-    return [(title, draw(models), note) for title, draw, note in found]
+    return [(one.title, DRAW[one.curve](models), one.note) for one in KINDS[models[0].kind].charts]
 
 
 def curve(text: str, x: str, y: str) -> tuple[Picture, Any]:

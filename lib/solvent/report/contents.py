@@ -47,6 +47,7 @@ def page_of_review(
         owner=project.owner,
         model=version.name,
         version=version.version,
+        kind=review.training.estimator.kind,
         manifest=manifest,
         evaluations=evaluations,
         names=names,

@@ -30,6 +30,7 @@ class ModelPage:
         owner: Of the project.
         model: Registered name.
         version: Its version.
+        kind: Of what it predicts.
         manifest: What it was made from.
         evaluations: By role: "challenger" is this model; "champion" the one it stands against; "baseline".
         names: Role -> how it is called on the page.
@@ -50,6 +51,7 @@ class ModelPage:
     owner: str
     model: str
     version: int
+    kind: str
     manifest: Manifest
     evaluations: Mapping[str, Evaluation]
     names: Mapping[str, str]
@@ -89,8 +91,7 @@ class SliceRow:
 def model_page(page: ModelPage) -> str:
     """The page as HTML; the same page gives the same text."""
     headline = page.metrics[0]
-    others = [name for kind in KINDS.values() for name in kind.beside if name in page.metrics and name != headline]
-    beside = others[:3]
+    beside = [name for name in KINDS[page.kind].beside if name in page.metrics and name != headline][:3]
     own = page.evaluations[CHALLENGER]
     return render(
         "model.html.j2",
@@ -98,7 +99,7 @@ def model_page(page: ModelPage) -> str:
         manifest=page.manifest,
         headline=headline,
         cards=[own.measurement(name) for name in page.metrics],
-        binary=bool(own.curves.histogram),
+        kind=KINDS[page.kind],
         curves=curves(page),
         candidates=candidates(page.manifest.search),
         slices=slice_rows(own, headline, beside),
@@ -120,7 +121,7 @@ def curves(page: ModelPage) -> list[tuple[str, Markup, str]]:
     from solvent.plots.inline import inline_svg
 
     models = [
-        ModelCurves(role, page.names[role], page.evaluations[role].curves)
+        ModelCurves(role, page.names[role], page.evaluations[role].curves, page.kind)
         for role in (CHALLENGER, CHAMPION, BASELINE)
         if role in page.evaluations
     ]
