@@ -19,12 +19,12 @@ from solvent.errors import EvaluationError
 from solvent.evaluation import Evaluation, evaluate, evaluate_by_day
 from solvent.evaluation.table import Subject, append_evaluation, find_days
 from solvent.kinds import KINDS, metrics_by_name
+from solvent.kinds.binary_metrics import binary_sums_by_day, binary_sums_twice
 from solvent.kinds.clustered import Placements, bootstrap_t, obuchowski_variance
 from solvent.kinds.curves import Curves
 from solvent.kinds.intervals import Interval
 from solvent.kinds.metric import MORE, SIGNED
 from solvent.kinds.paired import Days, DaySums, day_sums, lead, nearer_to_zero
-from solvent.kinds.tallies import binary_sums_by_day, binary_sums_twice
 from solvent.tables.warehouse import Warehouse
 
 METRICS = metrics_by_name()

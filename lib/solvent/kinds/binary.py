@@ -12,23 +12,22 @@ from pyspark.sql import functions as F
 from scipy.special import expit, logit
 
 from solvent.kinds.binary_curves import curves
-from solvent.kinds.binary_metrics import METRICS, Tally
+from solvent.kinds.binary_metrics import (
+    BY_DAY,
+    COUNTS,
+    DAY_FIXED,
+    METRICS,
+    Tally,
+    binary_sums,
+    binary_sums_by_day,
+    binary_sums_twice,
+)
 from solvent.kinds.curves import CurveChart
 from solvent.kinds.fixed_point import as_float, units
 from solvent.kinds.intervals import wilson
 from solvent.kinds.kind import Kind, Part, Rows
 from solvent.kinds.metric import Floats
-from solvent.kinds.tallies import (
-    BY_DAY,
-    COUNTS,
-    DAY_FIXED,
-    binary_sums,
-    binary_sums_by_day,
-    binary_sums_twice,
-    log_loss_of,
-    valid_label,
-    valid_score,
-)
+from solvent.kinds.tallies import log_loss_of, valid_label, valid_score
 
 MOST_LOG_ODDS = 20.0
 

@@ -1,4 +1,4 @@
-"""The curves of a binary model, from the sums of `tallies.binary_sums`."""
+"""The curves of a binary model, from the sums of `binary_metrics.binary_sums`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The metrics of a binary model, from the sums of `tallies.binary_sums`: each an entry of METRICS.
+"""The metrics of a binary model, each an entry of METRICS, and the sums that they are made of.
 
 Sums arrive as exact integers (see fixed_point), are added up exactly, and become a double once, so that every value is the same for any
 order and partitioning of the rows.
@@ -7,14 +7,17 @@ order and partitioning of the rows.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
 
 from solvent.kinds import intervals
 from solvent.kinds.clustered import Placements, obuchowski_t
-from solvent.kinds.fixed_point import as_float, units
+from solvent.kinds.fixed_point import as_float, fixed_sum, units
 from solvent.kinds.metric import (
     DESCRIPTIVE,
     LABEL_RATE,
@@ -29,7 +32,102 @@ from solvent.kinds.metric import (
     no_value,
 )
 from solvent.kinds.metric import Sums as DaySums
-from solvent.kinds.tallies import BUCKETS_PER_BIN, COUNTS, FIXED, SQUARED_LOSS_SCALE
+from solvent.kinds.tallies import BUCKETS_PER_BIN, DAY, cell_of, day_of, terms_of
+
+# Squared losses reach 1300, above what fixed_sum takes.
+SQUARED_LOSS_SCALE = 64.0
+# Of a row of binary_sums_twice, whether it is one of a day.
+BY_DAY = "by_day"
+COUNTS = ("positives", "negatives", "true_positives", "false_positives")
+# Sums of terms, as fixed_sum gives them.
+FIXED = (
+    "predictions",
+    "squares",
+    "fourths",
+    "losses",
+    "squared_losses",
+    "positive_placements",
+    "positive_squared_placements",
+    "negative_squared_placements",
+    "precisions",
+)
+DAY_FIXED = ("predictions", "squares", "losses", "positive_placements", "negative_placements")
+
+
+def squared(column: str) -> Column:
+    """The square of a column."""
+    return F.col(column) * F.col(column)
+
+
+def totals(threshold: float) -> dict[str, Column]:
+    """Aggregates over tallies, by name: rows, and the sums of terms over rows."""
+    positives, negatives, score = F.col("positives"), F.col("negatives"), F.col("score")
+    chosen = score >= F.lit(threshold)
+    none = F.lit(0).cast("bigint")
+    scale = F.lit(SQUARED_LOSS_SCALE)
+    found = {
+        "positives": F.sum("positives"),
+        "negatives": F.sum("negatives"),
+        "true_positives": F.sum(F.when(chosen, positives).otherwise(none)),
+        "false_positives": F.sum(F.when(chosen, negatives).otherwise(none)),
+        "predictions": fixed_sum((score, positives + negatives)),
+        "squares": fixed_sum((F.col("positive_square"), positives), (F.col("negative_square"), negatives)),
+        "fourths": fixed_sum((squared("positive_square"), positives), (squared("negative_square"), negatives)),
+        "losses": fixed_sum((F.col("positive_loss"), positives), (F.col("negative_loss"), negatives)),
+        "squared_losses": fixed_sum(
+            (squared("positive_loss") / scale, positives), (squared("negative_loss") / scale, negatives)
+        ),
+        "positive_placements": fixed_sum((F.col("positive_placement"), positives)),
+        "negative_placements": fixed_sum((F.col("negative_placement"), negatives)),
+        "positive_squared_placements": fixed_sum((squared("positive_placement"), positives)),
+        "negative_squared_placements": fixed_sum((squared("negative_placement"), negatives)),
+        "precisions": fixed_sum((F.col("precision_here"), positives)),
+    }
+    return {name: total.alias(name) for name, total in found.items()}
+
+
+def cell_totals(threshold: float) -> dict[str, Column]:
+    """All sums the metrics need, of the tallies of a cell, by name."""
+    found = totals(threshold)
+    invalid = {name: F.max(name).alias(name) for name in ("invalid_scores", "invalid_labels")}
+    lowest = F.min("score").alias("lowest_score")
+    return {"lowest_score": lowest, **invalid, **{name: found[name] for name in (*COUNTS, *FIXED)}}
+
+
+def day_totals(threshold: float) -> dict[str, Column]:
+    """The same of a day, for the paired test; a placement value is that in the whole slice value."""
+    found = totals(threshold)
+    invalid = F.col("invalid_scores") + F.col("invalid_labels") + F.col(f"without_{DAY}")
+    return {"invalid": F.max(invalid).alias("invalid"), **{name: found[name] for name in (*COUNTS, *DAY_FIXED)}}
+
+
+def binary_sums(scored: DataFrame, slices: Sequence[str], threshold: float) -> DataFrame:
+    """The sums of `cell_totals`, per slice value and cell.
+
+    Args:
+        scored: label 0/1, prediction a probability, and the slice columns.
+        slices: Names of the slice columns.
+        threshold: Predictions at or above it count as positive.
+    """
+    return terms_of(scored, slices).groupBy("slice", "slice_value", cell_of()).agg(*cell_totals(threshold).values())
+
+
+def binary_sums_by_day(scored: DataFrame, slices: Sequence[str], threshold: float) -> DataFrame:
+    """The sums of `day_totals` for scored rows as in `binary_sums`, with a prediction_time, per slice value and day."""
+    terms = terms_of(scored, slices, day_of("prediction_time").alias(DAY))
+    return terms.groupBy("slice", "slice_value", DAY).agg(*day_totals(threshold).values())
+
+
+def binary_sums_twice(scored: DataFrame, slices: Sequence[str], threshold: float) -> DataFrame:
+    """The rows of `binary_sums`, of which BY_DAY is 0, and those of `binary_sums_by_day`, of which it is 1, in one pass.
+
+    As a day's tallies of a score add up to all of that score, and sums are exact, they are the same.
+    """
+    part = ["slice", "slice_value"]
+    terms = terms_of(scored, slices, day_of("prediction_time").alias(DAY)).withColumn("cell", cell_of())
+    both = {**cell_totals(threshold), **day_totals(threshold)}
+    sets = terms.groupingSets([[*part, "cell"], [*part, DAY]], *part, "cell", DAY)
+    return sets.agg(F.grouping("cell").alias(BY_DAY), *both.values())
 
 
 @dataclass

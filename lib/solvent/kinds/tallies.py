@@ -1,4 +1,4 @@
-"""Sums over the scores of a binary model, for all slice values in one pass and in any order of rows.
+"""The terms of sums over the scores of a binary model, for all slice values in one pass and in any order of rows.
 
 Area under the ROC curve and average precision need the scores in order. No task sorts a whole slice: rows are spread by bucket of the
 score, each bucket is sorted within each slice value, and what lies in other buckets enters as a count from a small table. The
@@ -9,15 +9,14 @@ chain:
     bucket_prefixes and in the buckets below
     score_tallies   rows of either class per slice value and distinct score
     ranked          how many of either class are below and above each distinct score
-    slice_sums      everything the metrics need, per slice value and cell
-    sums_by_day     or, per slice value and day, what the paired test needs
+    losses          what a row of either class adds to the sums, per distinct score
 
 `bucket_prefixes` and `ranked` both start at narrow_rows. Spark plans its exchange once and reuses it, so the scored input is
 computed once; for that both must read every column of it (column pruning would make two different exchanges), which
 bucket_totals does by counting the invalid rows. Cached input is exchanged twice, each time from the cache. The prefixes are
 broadcast: one row per slice value and non-empty bucket.
 
-For sums_by_day each step carries the day along: a score of a slice value is then one row for each day it was given on, all with the
+For sums by day each step carries the day along: a score of a slice value is then one row for each day it was given on, all with the
 ranks that the score has in the whole slice value.
 """
 
@@ -28,7 +27,6 @@ from collections.abc import Sequence
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from solvent.kinds.fixed_point import fixed_sum
 from solvent.kinds.slices import ALL, by_membership, slice_values
 
 BINS = 20
@@ -40,24 +38,6 @@ SMALLEST_ODDS = 2.0**-53
 LOG_LOSS_EPSILON = 2.0**-52
 LARGEST_LOG_ODD = 37.0
 DAY = "day"
-# Squared losses reach 1300, above what fixed_sum takes.
-SQUARED_LOSS_SCALE = 64.0
-# Of a row of binary_sums_twice, whether it is one of a day.
-BY_DAY = "by_day"
-COUNTS = ("positives", "negatives", "true_positives", "false_positives")
-# Sums of terms, as fixed_sum gives them.
-FIXED = (
-    "predictions",
-    "squares",
-    "fourths",
-    "losses",
-    "squared_losses",
-    "positive_placements",
-    "positive_squared_placements",
-    "negative_squared_placements",
-    "precisions",
-)
-DAY_FIXED = ("predictions", "squares", "losses", "positive_placements", "negative_placements")
 
 
 def bucket(score: Column) -> Column:
@@ -196,91 +176,21 @@ def losses(ranked_scores: DataFrame) -> DataFrame:
     )
 
 
-def squared(column: str) -> Column:
-    """The square of a column."""
-    return F.col(column) * F.col(column)
-
-
-def totals(threshold: float) -> dict[str, Column]:
-    """Aggregates over tallies, by name: rows, and the sums of terms over rows."""
-    positives, negatives, score = F.col("positives"), F.col("negatives"), F.col("score")
-    chosen = score >= F.lit(threshold)
-    none = F.lit(0).cast("bigint")
-    scale = F.lit(SQUARED_LOSS_SCALE)
-    found = {
-        "positives": F.sum("positives"),
-        "negatives": F.sum("negatives"),
-        "true_positives": F.sum(F.when(chosen, positives).otherwise(none)),
-        "false_positives": F.sum(F.when(chosen, negatives).otherwise(none)),
-        "predictions": fixed_sum((score, positives + negatives)),
-        "squares": fixed_sum((F.col("positive_square"), positives), (F.col("negative_square"), negatives)),
-        "fourths": fixed_sum((squared("positive_square"), positives), (squared("negative_square"), negatives)),
-        "losses": fixed_sum((F.col("positive_loss"), positives), (F.col("negative_loss"), negatives)),
-        "squared_losses": fixed_sum(
-            (squared("positive_loss") / scale, positives), (squared("negative_loss") / scale, negatives)
-        ),
-        "positive_placements": fixed_sum((F.col("positive_placement"), positives)),
-        "negative_placements": fixed_sum((F.col("negative_placement"), negatives)),
-        "positive_squared_placements": fixed_sum((squared("positive_placement"), positives)),
-        "negative_squared_placements": fixed_sum((squared("negative_placement"), negatives)),
-        "precisions": fixed_sum((F.col("precision_here"), positives)),
-    }
-    return {name: total.alias(name) for name, total in found.items()}
-
-
 def cell_of() -> Column:
     """The cell of a tally: the bucket for "all", whose curves need it, and the bin for slices."""
     bin_start = F.floor(F.col("bucket") / F.lit(BUCKETS_PER_BIN)).cast("int") * F.lit(BUCKETS_PER_BIN)
     return F.when(F.col("slice") == F.lit(ALL), F.col("bucket")).otherwise(bin_start).alias("cell")
 
 
-def cell_totals(threshold: float) -> dict[str, Column]:
-    """All sums the metrics need, of the tallies of a cell, by name."""
-    found = totals(threshold)
-    invalid = {name: F.max(name).alias(name) for name in ("invalid_scores", "invalid_labels")}
-    lowest = F.min("score").alias("lowest_score")
-    return {"lowest_score": lowest, **invalid, **{name: found[name] for name in (*COUNTS, *FIXED)}}
-
-
-def day_totals(threshold: float) -> dict[str, Column]:
-    """The same of a day, for the paired test; a placement value is that in the whole slice value."""
-    found = totals(threshold)
-    invalid = F.col("invalid_scores") + F.col("invalid_labels") + F.col(f"without_{DAY}")
-    return {"invalid": F.max(invalid).alias("invalid"), **{name: found[name] for name in (*COUNTS, *DAY_FIXED)}}
-
-
 def terms_of(scored: DataFrame, slices: Sequence[str], *more: Column) -> DataFrame:
-    """The tallies of scored rows with what they add to the sums, by day where that is asked for."""
-    members = by_membership(narrow_rows(scored, slices, *more), slices)
-    names = [DAY] if more else []
-    prefixes = bucket_prefixes(bucket_totals(members, *names), *names)
-    return losses(ranked(score_tallies(members, *names), prefixes, *names))
-
-
-def binary_sums(scored: DataFrame, slices: Sequence[str], threshold: float) -> DataFrame:
-    """The sums of `cell_totals`, per slice value and cell.
+    """The tallies of scored rows with what they add to the sums, by day where that is asked for.
 
     Args:
         scored: label 0/1, prediction a probability, and the slice columns.
         slices: Names of the slice columns.
-        threshold: Predictions at or above it count as positive.
+        more: The day, with its name.
     """
-    return terms_of(scored, slices).groupBy("slice", "slice_value", cell_of()).agg(*cell_totals(threshold).values())
-
-
-def binary_sums_by_day(scored: DataFrame, slices: Sequence[str], threshold: float) -> DataFrame:
-    """The sums of `day_totals` for scored rows as in `binary_sums`, with a prediction_time, per slice value and day."""
-    terms = terms_of(scored, slices, day_of("prediction_time").alias(DAY))
-    return terms.groupBy("slice", "slice_value", DAY).agg(*day_totals(threshold).values())
-
-
-def binary_sums_twice(scored: DataFrame, slices: Sequence[str], threshold: float) -> DataFrame:
-    """The rows of `binary_sums`, of which BY_DAY is 0, and those of `binary_sums_by_day`, of which it is 1, in one pass.
-
-    As a day's tallies of a score add up to all of that score, and sums are exact, they are the same.
-    """
-    part = ["slice", "slice_value"]
-    terms = terms_of(scored, slices, day_of("prediction_time").alias(DAY)).withColumn("cell", cell_of())
-    both = {**cell_totals(threshold), **day_totals(threshold)}
-    sets = terms.groupingSets([[*part, "cell"], [*part, DAY]], *part, "cell", DAY)
-    return sets.agg(F.grouping("cell").alias(BY_DAY), *both.values())
+    members = by_membership(narrow_rows(scored, slices, *more), slices)
+    names = [DAY] if more else []
+    prefixes = bucket_prefixes(bucket_totals(members, *names), *names)
+    return losses(ranked(score_tallies(members, *names), prefixes, *names))
