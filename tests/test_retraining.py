@@ -15,7 +15,8 @@ from solvent.monitoring.coverage import COVERAGE, Coverage, CoverageRow
 from solvent.monitoring.verdict import DEVIATIONS, Deviation, DeviationRow
 from solvent.registry import ModelKey, ModelVersion
 from solvent.release import Decision
-from solvent.retraining import RETRAININGS, Standing, record, standing_of, triggers
+from solvent.retraining.ledger import RETRAININGS, append_retraining
+from solvent.retraining.policy import Standing, standing_of, triggers
 from solvent.tables.warehouse import Warehouse
 
 TRAINED, AS_OF = date(2024, 3, 1), date(2024, 3, 31)
@@ -87,7 +88,9 @@ def test_labels_and_deviations_are_those_of_the_champion_as_last_seen_by_then(
     DEVIATIONS.append(warehouse, found)
     assert standing_of(warehouse, CHAMPION, TRAINED, AS_OF) == standing(49, ("log_loss on region north",))
     # Of the labels, those count that were not there at the last training.
-    record(warehouse, AS_OF - timedelta(days=3), 1, ["old"], Decision("release", "shop", 1, 2, False, "worse"))
+    append_retraining(
+        warehouse, AS_OF - timedelta(days=3), 1, ["old"], Decision("release", "shop", 1, 2, False, "worse")
+    )
     assert standing_of(warehouse, CHAMPION, TRAINED, AS_OF).labels == 49 - 30
 
 
@@ -111,7 +114,7 @@ def test_an_alarm_is_answered_by_the_training_that_knew_of_it_and_by_no_other(
 
     looked(10, "auc")
     assert standing_now(10) == ("auc",)
-    record(
+    append_retraining(
         warehouse, AS_OF - timedelta(days=10), 1, ["auc deviates"], Decision("release", "shop", 1, 2, False, "worse")
     )
     looked(9, "auc")
@@ -119,7 +122,7 @@ def test_an_alarm_is_answered_by_the_training_that_knew_of_it_and_by_no_other(
     # Its alarm is of a day before the training, which did not know of it: labels came later.
     looked(8, "auc", "log_loss")
     assert standing_now(8) == ("log_loss",)
-    record(
+    append_retraining(
         warehouse,
         AS_OF - timedelta(days=8),
         1,
@@ -138,7 +141,7 @@ def test_a_refused_challenger_counts_as_a_training_from_the_next_day_on(spark: S
     warehouse = Warehouse(lambda: spark, Tables(path=str(tmp_path)), "shop")
     refused = Decision("release", "shop", 1, 2, False, "worse")
     for _ in range(2):
-        made = record(warehouse, AS_OF, 1, ["old"], refused)
+        made = append_retraining(warehouse, AS_OF, 1, ["old"], refused)
     assert (made.version, made.promoted, made.triggers) == (2, False, ("old",))
     assert RETRAININGS.count(warehouse) == 1
     assert standing_of(warehouse, CHAMPION, TRAINED, AS_OF).trained == TRAINED

@@ -15,7 +15,7 @@ import pytest
 from solvent.jobs.ingest import ingest_files
 from solvent.jobs.retrain import retrain_champion
 from solvent.release import decisions
-from solvent.retraining import RETRAININGS
+from solvent.retraining.ledger import RETRAININGS
 from solvent.tables.folder import alone
 
 KILLED, NEXT = date(2024, 3, 8), date(2024, 3, 9)

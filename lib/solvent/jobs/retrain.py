@@ -14,7 +14,13 @@ from solvent.jobs.release import release_version
 from solvent.jobs.report import write_report
 from solvent.jobs.train import train_models
 from solvent.release import require_committed
-from solvent.retraining import Retraining, announce, conclude, reasons_to_retrain, unrecorded
+from solvent.retraining import (
+    Retraining,
+    append_announcement,
+    conclude,
+    reasons_to_retrain,
+    unrecorded_retrainings,
+)
 
 
 @click.command("retrain")
@@ -51,7 +57,7 @@ def retrain_champion(context: Context, environment: str, because: str | None = N
     warehouse, registry, project, as_of = context.warehouse, context.registry, context.project, context.as_of
     champion = find_champion(context)
     with context.step("retrain") as say:
-        for left in unrecorded(warehouse, project.project):
+        for left in unrecorded_retrainings(warehouse, project.project):
             made = conclude(warehouse, registry, *left)
             say(f"that as of {made.as_of}, which ended before it was recorded, is recorded")
         why = reasons_to_retrain(warehouse, registry, project.retrain, champion, as_of, because)
@@ -60,7 +66,7 @@ def retrain_champion(context: Context, environment: str, because: str | None = N
         return None
     version, _ = train_models(context)
     review, before = evaluate_version(context, version), champion.version if champion is not None else None
-    announce(warehouse, as_of, before, why, version)
+    append_announcement(warehouse, as_of, before, why, version)
     made = conclude(warehouse, registry, as_of, before, why, release_version(context, review))
     write_report(context, review, environment)
     return made

@@ -6,14 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from solvent.config.base import counted, digest_of
-from solvent.config.project import Project
-from solvent.errors import SolventError
-from solvent.failure import cause
-from solvent.identity import Manifest
-from solvent.session import SPARK_ERRORS
-from solvent.sources.pins import pins_of, read_source, verified_content
-from solvent.tables.warehouse import Warehouse
+from solvent.config.base import digest_of
 from solvent.training import SearchResult
 
 # What is compared before anything is made; where it differs, the rest need not come out alike.
@@ -76,20 +69,3 @@ def search_finding(recorded: Mapping[str, Any], again: SearchResult | None) -> F
         return Finding("search", True, f"sha256 {digest_of(found)}")
     told = "; ".join(f"{name} recorded {recorded.get(name)}, found {found.get(name)}" for name in differing)
     return Finding("search", False, told)
-
-
-def input_findings(warehouse: Warehouse, project: Project, manifest: Manifest) -> Iterator[Finding]:
-    """Reads all of every pinned version."""
-    for pin in pins_of(manifest):
-        part, source = f"input {pin.source}", project.sources[pin.source]
-        where = f"version {pin.version} of {counted(pin.rows, 'row')}"
-        try:
-            read_source(warehouse, source, pin)
-            found = verified_content(warehouse, source, pin)
-        except (SolventError, *SPARK_ERRORS) as error:
-            yield Finding(part, False, f"{where} cannot be read: {cause(error)}")
-            continue
-        if found == pin.digest:
-            yield Finding(part, True, f"{where}, sha256 {found[:16]}")
-        else:
-            yield Finding(part, False, f"{where}: content recorded {pin.digest}, found {found}")

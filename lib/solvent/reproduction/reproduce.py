@@ -8,7 +8,6 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 
 from solvent.config.environment import Environment
-from solvent.estimators.spark_ml import fit
 from solvent.identity import calculation_of, environment_facts, java_of
 from solvent.registry import ModelVersion, Registry
 from solvent.reproduction.elsewhere import present_code
@@ -17,10 +16,10 @@ from solvent.reproduction.findings import (
     calculation_findings,
     compared,
     environment_finding,
-    input_findings,
     search_finding,
 )
-from solvent.reproduction.training import features_digest, project_of, training_again
+from solvent.reproduction.inputs import input_findings, project_of
+from solvent.reproduction.training import features_digest, fitted_again, training_again
 from solvent.session import kept
 from solvent.tables.warehouse import Warehouse
 from solvent.training import manifest_in_both, score_holdout, searched
@@ -62,6 +61,6 @@ def reproduce(
         yield compared("features", manifest["features"]["digest"], features_digest(project, rows))
         if manifest.search is not None:
             yield search_finding(manifest.search, searched(training))
-        model = fit(training.train_rows, training.estimator, training.inputs, project.predicted.key)
+        model = fitted_again(training)
         yield compared("model", manifest["model_digest"], registry.digest(model))
         yield compared("predictions", manifest["predictions_digest"], score_holdout(training, model).predictions_digest)

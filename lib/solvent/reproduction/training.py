@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
-from pathlib import Path
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.ml import PipelineModel
+from pyspark.sql import DataFrame
 
-from solvent.analysis import require_analysed
-from solvent.config.base import validated
 from solvent.config.project import Project
-from solvent.estimators.spark_ml import Inputs
+from solvent.estimators.spark_ml import Inputs, fit
 from solvent.features import load_groups
 from solvent.features.builds import content_digest
 from solvent.features.columns import columns_of, declared
@@ -20,13 +18,6 @@ from solvent.identity import Commit, Manifest
 from solvent.sources.pins import pins_of, read_sources
 from solvent.tables.warehouse import Warehouse
 from solvent.training import Training, estimator_of
-
-
-def project_of(spark: SparkSession, manifest: Manifest, name: str) -> Project:
-    """The configuration of a manifest, whose expressions are held to what those of a file are."""
-    project = validated(Project, manifest["configuration"]["resolved"], Path(name))
-    require_analysed(spark, project, Path(name), earlier=True)
-    return project
 
 
 def features_digest(project: Project, rows: DataFrame) -> str:
@@ -61,3 +52,8 @@ def training_again(warehouse: Warehouse, project: Project, manifest: Manifest, h
         commit=Commit(commit["hash"], commit["branch"], commit["dirty"]),
         environment=here,
     )
+
+
+def fitted_again(training: Training) -> PipelineModel:
+    """The model of a training."""
+    return fit(training.train_rows, training.estimator, training.inputs, training.project.predicted.key)
