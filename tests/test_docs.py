@@ -204,7 +204,12 @@ def test_what_is_added_takes_three_steps_at_most_and_names_its_files(title: str)
     files = {name for step in steps for name in re.findall(r"`((?:lib|conf|tests|jobs)/[\w<>./-]+)`", step)}
     assert 1 <= len(steps) <= 3
     assert any(name.startswith(("lib/", "conf/")) for name in files)
-    assert {name for name in files if "<" not in name and not (ROOT / name).exists()} == set()
+    there = [ROOT / name for name in files if "<" not in name]
+    assert [path for path in there if not path.exists()] == []
+    # What is to be edited is where the step says it is.
+    named = {name for step in steps for name in re.findall(r"`([A-Z]\w+|[a-z]+(?:_[a-z]+)+)`", step)} - {"README"}
+    texts = "\n".join(text_of(path) for path in there if path.is_file())
+    assert {name for name in named if not re.search(rf"\b{name}\b", texts)} == set()
 
 
 def test_pages_that_messages_and_files_name_are_there() -> None:
