@@ -11,21 +11,22 @@ import pytest
 from solvent.jobs.build_features import build_feature_table
 from solvent.jobs.ingest import ingest_files
 from solvent.jobs.trainings import training_on
+from solvent.training.fitting import fit_and_score
 from solvent.training.manifests import MANIFESTS
-from solvent.training.train import fitted_and_scored, registered
+from solvent.training.train import register_model
 
 
 def test_who_comes_second_takes_the_version_of_who_came_first(released: Any) -> None:
     """Both have found none before they began, and have made the same model."""
     run, name = released.run(), "shop_at_once"
-    fitted = fitted_and_scored(training_on(run, name, run.project.baseline, build_feature_table(run)))
-    first, made = registered(run.warehouse, run.registry, fitted)
+    fitted = fit_and_score(training_on(run, name, run.project.baseline, build_feature_table(run)))
+    first, made = register_model(run.warehouse, run.registry, fitted)
     assert made
-    assert registered(run.warehouse, run.registry, fitted) == (first, None)
+    assert register_model(run.warehouse, run.registry, fitted) == (first, None)
     assert run.registry.versions(name) == [first]
     assert [row.version for row in MANIFESTS.rows(run.warehouse, model=name)] == [first.version]
     # Whoever asks for another one gets it.
-    again, made = registered(run.warehouse, run.registry, fitted, once=False)
+    again, made = register_model(run.warehouse, run.registry, fitted, once=False)
     assert made
     assert run.registry.versions(name) == [first, again]
     assert again.digest == first.digest

@@ -16,7 +16,7 @@ from solvent.errors import TrainingError
 from solvent.estimators.spark_ml import Inputs
 from solvent.identity.code import Commit
 from solvent.training import Training
-from solvent.training.train import remarks
+from solvent.training.fitting import remarks
 from solvent.training.training import counts_of
 
 TYPES = {"ratio": "double", "share": "double", "days": "bigint"}

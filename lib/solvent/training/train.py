@@ -7,76 +7,23 @@ and makes the training complete.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pyspark.ml import PipelineModel
-from pyspark.sql import DataFrame
 
-from solvent.config.base import counted
-from solvent.config.estimator import Estimator
-from solvent.errors import EvaluationError
-from solvent.estimators.spark_ml import fit, predict
-from solvent.evaluation import Evaluation, evaluate_by_day
-from solvent.evaluation.table import append_evaluation, find_evaluation
+from solvent.evaluation.table import append_evaluation
 from solvent.identity import FORMAT, Manifest, calculation_of
-from solvent.kinds import KINDS
-from solvent.kinds.paired import DaySums
 from solvent.kinds.slices import ALL
 from solvent.registry import ModelVersion
-from solvent.session import at_once, kept
-from solvent.tables import Warehouse, content_of, declarations
-from solvent.training.leaks import leaks
+from solvent.session import at_once
+from solvent.tables import Warehouse
 from solvent.training.manifests import append_manifest
-from solvent.training.search import SearchResult, search
-from solvent.training.training import Counts, Training, counts_of
+from solvent.training.training import Training
 
 if TYPE_CHECKING:
     from solvent.registry import Registry
-
-
-@dataclass(frozen=True)
-class Scored:
-    """A fitted model on the holdout: its evaluation, its sums by day, and the digest of its predictions."""
-
-    evaluation: Evaluation
-    days: DaySums
-    predictions_digest: str
-
-
-def score_holdout(training: Training, model: PipelineModel) -> Scored:
-    """Scores the holdout once; measures and digests the predictions."""
-    kind, key, measures = training.estimator.kind, training.project.predicted.key, training.project.evaluation
-    carried = [*dict.fromkeys([*training.carried, "prediction_time"])]
-    with kept(predict(model, training.holdout_rows, kind, carried)) as scored:
-        found, days = evaluate_by_day(scored, kind, measures, key)
-        names = [*key, "prediction"]
-        digest = content_of(scored, names).digest(declarations(scored, names))
-    return Scored(found, days, digest)
-
-
-def predict_holdout(training: Training, model: PipelineModel, features: Sequence[str] = ()) -> DataFrame:
-    """What a model predicts on the holdout of a training: key, slices, label, prediction_time, and the features asked for."""
-    carried = [*dict.fromkeys([*training.carried, *features, "prediction_time"])]
-    return predict(model, training.holdout_rows, training.estimator.kind, carried)
-
-
-@dataclass(frozen=True)
-class Fitted:
-    """A training's model, not registered yet, how its parameters were chosen, and what to look at in its features."""
-
-    training: Training
-    counts: Counts
-    search: SearchResult | None
-    model: PipelineModel
-    scored: Scored
-    remarks: tuple[str, ...]
-
-    @property
-    def estimator(self) -> Estimator:
-        """What was fitted: the training's estimator with the parameters chosen."""
-        return chosen(self.training, self.search)
+from solvent.training.fitting import Fitted, fit_and_score
 
 
 def train(
@@ -103,53 +50,12 @@ def train(
     missing = [one for one, found in zip(trainings, there, strict=True) if found is None]
     # One after the other: MLflow fails where two runs tell of the same new data at once.
     made = {
-        one.training.key: registered(warehouse, registry, one, not force) for one in at_once(fitted_and_scored, missing)
+        one.training.key: register_model(warehouse, registry, one, not force) for one in at_once(fit_and_score, missing)
     }
     return [made[one.key] if found is None else (found, None) for one, found in zip(trainings, there, strict=True)]
 
 
-def fitted_and_scored(training: Training) -> Fitted:
-    """All of a training that Spark does."""
-    counts = counts_of(training)
-    found = searched(training)
-    estimator, key = chosen(training, found), training.project.predicted.key
-    model = fit(training.train_rows, estimator, training.inputs, key, training.section)
-    return Fitted(training, counts, found, model, score_holdout(training, model), tuple(remarks(training, counts)))
-
-
-def remarks(training: Training, counts: Counts) -> Iterator[str]:
-    """What somebody should look at in the features of a training, said once for model and baseline, which have the same."""
-    if training.section == "baseline":
-        return
-    for name, rows in counts.not_numbers.items():
-        yield f"feature {name} is NaN in {counted(rows, 'row')}, which count as missing: look at its function"
-    kind, of_class = KINDS[training.estimator.kind], (counts.train - counts.train_positives, counts.train_positives)
-    by_label: dict[float | None, int] = (
-        dict(zip(kind.classes, of_class, strict=True)) if kind.classes else {None: counts.train}
-    )
-    yield from leaks(training.train_rows, by_label, training.inputs, training.project.predicted.key, kind)
-
-
-def searched(training: Training) -> SearchResult | None:
-    """The search that a training's estimator declares, on its training rows alone; None if it declares none."""
-    project = training.project
-    return search(
-        training.train_rows,
-        training.estimator,
-        training.inputs,
-        project.predicted.key,
-        training.windows,
-        project.evaluation.threshold,
-        training.section,
-    )
-
-
-def chosen(training: Training, found: SearchResult | None) -> Estimator:
-    """The estimator of a training with the parameters that a search chose."""
-    return training.estimator if found is None else training.estimator.with_params(found.chosen)
-
-
-def registered(
+def register_model(
     warehouse: Warehouse, registry: Registry, fitted: Fitted, once: bool = True
 ) -> tuple[ModelVersion, PipelineModel | None]:
     """Logs a model and registers it, which makes its training complete, unless a run at the same time has; the model if this one has.
@@ -178,53 +84,6 @@ def registered(
     subject, measures = training.subject(made.version, digest), training.project.evaluation
     append_evaluation(warehouse, subject, measures, found, fitted.scored.days)
     return made, fitted.model if mine else None
-
-
-def evaluation_of(
-    warehouse: Warehouse,
-    registry: Registry,
-    training: Training,
-    version: ModelVersion,
-    load: Callable[[ModelVersion], PipelineModel],
-    force: bool = False,
-) -> tuple[Evaluation, bool]:
-    """The evaluation of any registered model on the holdout of a training, and whether it was made now.
-
-    Args:
-        warehouse: The project's tables.
-        registry: The project's models.
-        training: Whose holdout.
-        version: What is evaluated.
-        load: Gives the model of a version, verified.
-        force: Measure it even if it was measured before.
-
-    Raises:
-        EvaluationError: If the model needs a column that the build does not have.
-        IntegrityError: If the model's files are not what was registered.
-    """
-    measures = training.project.evaluation
-    subject = training.subject(version.version, version.digest, version.name)
-    found = None if force else find_evaluation(warehouse, subject, measures)
-    if found is not None:
-        return found, False
-    require_inputs(version, registry.manifest(version), training.rows.columns)
-    scored = score_holdout(training, load(version))
-    append_evaluation(warehouse, subject, measures, scored.evaluation, scored.days)
-    return scored.evaluation, True
-
-
-def require_inputs(version: ModelVersion, manifest: Manifest, columns: Sequence[str]) -> None:
-    """Refuses a model that needs a feature which is not there any more.
-
-    Raises:
-        EvaluationError: Naming the feature.
-    """
-    lacking = [name for name in manifest["estimator"]["inputs"] if name not in columns]
-    if lacking:
-        raise EvaluationError(
-            f"{version} needs the feature {lacking[0]}, which the feature groups of model.yml do not give; train a model on "
-            "the present features, or go back to the code of its commit"
-        )
 
 
 def manifest_of(

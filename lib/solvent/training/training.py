@@ -25,7 +25,7 @@ from solvent.sources.pins import Pin
 LEARNED_BY = ("solvent.estimators.spark_ml.fit", "solvent.training.training.Training.train_rows")
 SEARCHED_BY = "solvent.training.search.search"
 # What takes a model and the rows of a holdout to its figures.
-MEASURED_BY = ("solvent.training.train.score_holdout", "solvent.training.training.Training.holdout_rows")
+MEASURED_BY = ("solvent.training.holdout.score_holdout", "solvent.training.training.Training.holdout_rows")
 
 
 def learned_by(estimator: Estimator) -> tuple[str, ...]:
