@@ -50,7 +50,7 @@ class Investigation:
     """
 
     id: str
-    sequence: int = field(default=1, kw_only=True)
+    sequence: int = field(default=1, kw_only=True, compare=False)
     state: str
     model: str
     model_version: int
@@ -65,7 +65,7 @@ class Investigation:
     changes: Annotated[Sequence[Mapping[str, Any]], JSON]
     reason: str
     report: str
-    at: datetime | None = field(default=None, kw_only=True)
+    at: datetime | None = field(default=None, kw_only=True, compare=False)
 
     @property
     def first_cause(self) -> str:
