@@ -86,7 +86,7 @@ def play_step(context: Context, environment: str, before: Step | None, compare: 
     return Step(
         context.as_of,
         before.champion_after if before is not None else 0,
-        deviating,
+        tuple(deviating),
         made.version if made else None,
         made.promoted if made else False,
         f"{'; '.join(made.triggers)}: {made.reason}" if made else "",

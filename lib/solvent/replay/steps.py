@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from operator import attrgetter
@@ -29,7 +28,7 @@ class Step:
 
     as_of: date
     champion: int
-    deviating: Sequence[str]
+    deviating: tuple[str, ...]
     retrained: int | None
     promoted: bool
     reason: str
