@@ -14,7 +14,8 @@ from solvent.exploration.streams import findings_table
 from solvent.features.profile import Reference
 from solvent.investigation import Investigation
 from solvent.investigation.causes import Analysis, Cause
-from solvent.investigation.investigate import Examples, Look
+from solvent.investigation.examples import Examples
+from solvent.investigation.look import Look
 from solvent.investigation.periods import Figures, Part
 from solvent.registry import ModelVersion
 

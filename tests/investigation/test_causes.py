@@ -14,7 +14,7 @@ from solvent.errors import EvaluationError
 from solvent.investigation.causes import MEAN_LABEL, RELATION, SLICE, SOURCE, VOLUME, Analysis, analyse, lost_rows
 from solvent.investigation.cells import PREDICTION, splits_of
 from solvent.investigation.changes import Change
-from solvent.investigation.examples import Span, around
+from solvent.investigation.span import Span, around
 from solvent.investigation.wording import in_words
 
 BEFORE, ROWS = 28, 200

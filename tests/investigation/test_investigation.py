@@ -114,8 +114,8 @@ def test_a_page_shows_no_row_where_the_environment_does_not_allow_it(
 ) -> None:
     (dossier,) = dossiers
     hidden, shown = (investigation_page(dossier, living.run().project, "local", rows) for rows in (False, True))
-    assert len(dossier.examples.rows) == 10
-    for row in dossier.examples.rows:
+    assert len(dossier.look.examples.rows) == 10
+    for row in dossier.look.examples.rows:
         assert f"<td>{row[0]}</td>" in shown
         assert row[0] not in hidden
     assert "10 rows were found and are left out" in hidden

@@ -20,7 +20,8 @@ from solvent.features.profile import Reference
 from solvent.investigation import Investigation
 from solvent.investigation.alarm import Alarm, DeviatingStream
 from solvent.investigation.causes import Analysis
-from solvent.investigation.investigate import Examples, Look
+from solvent.investigation.examples import Examples
+from solvent.investigation.look import Look
 from solvent.investigation.periods import Figures
 from solvent.kinds.curves import Curves
 from solvent.kinds.paired import Lead

@@ -9,11 +9,11 @@ from solvent.exploration.inputs import moved_inputs
 from solvent.exploration.streams import deviating_streams, first_judged
 from solvent.investigation import Investigation
 from solvent.investigation.alarm import Alarm
-from solvent.investigation.examples import around
-from solvent.investigation.investigate import look
+from solvent.investigation.look import look
+from solvent.investigation.span import around
 from solvent.investigation.wording import place
+from solvent.jobs.alarms import case_of
 from solvent.jobs.context import Context
-from solvent.jobs.trainings import predicted_holdout
 
 
 def look_into(context: Context, one: Investigation) -> Alarm:
@@ -24,10 +24,8 @@ def look_into(context: Context, one: Investigation) -> Alarm:
     end = settings.window_of(midnight(one.as_of) - context.project.windows.maturity)
     life = settings.windows(settings.window_of(midnight(first_judged(context, version, one))), end)
     streams = deviating_streams(context, version, one, life)
-    looked = look(
-        context.warehouse, context.project, context.settings.groups, version, context.registry.manifest(version), streams[0].stream,
-        around(one.change, one.alarm + settings.length, end), lambda: predicted_holdout(context, version), context.pins, one.as_of,
-    )  # fmt: skip
+    case = case_of(context, version, one.as_of)
+    looked = look(case, streams[0].stream, around(one.change, one.alarm + settings.length, end))
     return Alarm(one, version, streams, looked, moved_inputs(context, version, looked, one.change, end))
 
 

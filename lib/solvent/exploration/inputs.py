@@ -10,7 +10,7 @@ import pandas as pd
 from solvent.features.profile import Reference, profile_of
 from solvent.investigation.causes import Analysis
 from solvent.investigation.cells import FEATURE, cell_in_words
-from solvent.investigation.investigate import Look
+from solvent.investigation.look import Look
 from solvent.jobs.context import Context
 from solvent.registry import ModelVersion
 

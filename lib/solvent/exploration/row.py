@@ -16,7 +16,7 @@ from pyspark.sql import functions as F
 
 from solvent.errors import ConfigurationError, RefusedError
 from solvent.estimators.spark_ml import predict
-from solvent.investigation.examples import served
+from solvent.investigation.rows import served
 from solvent.jobs.context import Context
 from solvent.jobs.trainings import trained_before
 from solvent.kinds.slices import quoted

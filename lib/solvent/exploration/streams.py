@@ -9,7 +9,7 @@ import pandas as pd
 
 from solvent.investigation import RESOLVED, Investigation, investigations
 from solvent.investigation.alarm import DeviatingStream
-from solvent.investigation.investigate import series_of
+from solvent.investigation.series import series_of
 from solvent.jobs.context import Context
 from solvent.kinds.slices import ALL
 from solvent.monitoring.streams import Stream

@@ -11,10 +11,12 @@ from solvent.investigation.investigation import (
     may_open,
     resolve,
 )
+from solvent.investigation.rows import Case
 from solvent.investigation.webhook import notify
 
 __all__ = [
     "RESOLVED",
+    "Case",
     "Dossier",
     "Investigation",
     "acknowledge",

@@ -8,8 +8,8 @@ from datetime import date
 
 import pandas as pd
 
-from solvent.investigation.investigate import Look
 from solvent.investigation.investigation import Investigation
+from solvent.investigation.look import Look
 from solvent.monitoring.streams import Stream
 from solvent.registry import ModelVersion
 

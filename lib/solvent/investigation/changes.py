@@ -19,7 +19,8 @@ from pyspark.sql import functions as F
 from solvent.config.project import Project
 from solvent.identity import Manifest
 from solvent.investigation.causes import Analysis
-from solvent.investigation.examples import Span
+from solvent.investigation.rows import Case
+from solvent.investigation.span import Span
 from solvent.monitoring.health import HEALTH
 from solvent.registry import ModelVersion
 from solvent.scoring import BATCHES as SCORED
@@ -43,33 +44,22 @@ class Change:
     changed: bool
 
 
-def changes(
-    warehouse: Warehouse,
-    project: Project,
-    version: ModelVersion,
-    manifest: Manifest,
-    analysis: Analysis,
-    span: Span,
-    as_of: date,
-) -> list[Change]:
+def changes(case: Case, analysis: Analysis, span: Span) -> list[Change]:
     """Everything that is compared, what changed first.
 
     Args:
-        warehouse: The project's tables.
-        project: As it is configured now.
-        version: The model.
-        manifest: Of the model.
+        case: The model, and the configuration as it is now.
         analysis: Of the rows before and since.
         span: The days of these.
-        as_of: When it is looked at.
     """
-    batches = scored(warehouse, version)
+    warehouse, project, as_of = case.warehouse, case.project, case.as_of
+    batches = scored(warehouse, case.version)
     sources = tuple(project.sources)
     looked = Between(span.since, as_of)
     health = HEALTH.select(warehouse, "source", "as_of", "hours_behind", source=sources, as_of=looked)
     figures = ("source", "batch", "version", "accepted", "quarantined")
     brought = INGESTED.select(warehouse, *figures, source=sources)
-    found = [code(batches, span.change), *configuration(manifest, project), rows_a_day(analysis)]
+    found = [code(batches, span.change), *configuration(case.manifest, project), rows_a_day(analysis)]
     for name in project.sources:
         known = version_read(batches, name, span.change)
         mine = [row for row in brought if row["source"] == name]

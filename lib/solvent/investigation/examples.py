@@ -1,129 +1,64 @@
-"""The rows around a change, as the model was given them.
-
-Predictions hold no features. They are built again with the versions of the sources that each batch was scored with, never with the present
-ones: what came in late would heal what the model was not given. That costs as much as scoring those days, and is done at an alarm only.
-"""
+"""The rows with the largest loss where a change is strongest."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from functools import reduce
 
 from pyspark.sql import Column as Expression
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from solvent.config.base import midnight
-from solvent.config.project import Project
-from solvent.features import Feature, FeatureGroup
-from solvent.features.table import predicted_within
-from solvent.identity import Manifest
-from solvent.kinds import KINDS
-from solvent.kinds.slices import ALL, quoted, slice_value
-from solvent.monitoring.labels import MATURED, labels_of, with_labels
-from solvent.monitoring.streams import Stream
-from solvent.registry import ModelVersion
-from solvent.scoring import Interval, ScoreBatch, batches, feature_rows
-from solvent.sources.pins import Pin, read_sources
-from solvent.tables.warehouse import Warehouse
+from solvent.features import Feature
+from solvent.features.profile import Reference, cell_of
+from solvent.investigation.causes import Analysis
+from solvent.investigation.cells import FEATURE
+from solvent.investigation.periods import Part
+from solvent.investigation.span import Span
+from solvent.investigation.wording import place
+from solvent.kinds.slices import quoted, slice_value
 
-COMPARED = timedelta(days=28)
+MOST_EXAMPLES, MOST_SHOWN = 10, 6
 
 
 @dataclass(frozen=True)
-class Span:
-    """The days that are compared: those in [since, change) with those in [change, end)."""
+class Examples:
+    """The rows with the largest loss where the change is strongest: names of columns, and values as text."""
 
-    since: date
-    change: date
-    end: date
-
-
-def around(change: date, alarm: date, end: date) -> Span:
-    """The days before a change and as many since, however late one looks: a season that passed meanwhile is no cause.
-
-    Args:
-        change: The first day that deviates.
-        alarm: The day on which this was seen; all days before it count.
-        end: No day from it on was judged.
-    """
-    return Span(change - COMPARED, change, min(end, max(alarm, change + COMPARED)))
+    where: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
 
 
-def rows_around(
-    warehouse: Warehouse,
-    project: Project,
-    groups: Sequence[FeatureGroup],
-    version: ModelVersion,
-    manifest: Manifest,
-    holdout: Callable[[], DataFrame],
-    labels: Sequence[Pin],
-    used: Sequence[Feature],
+def examples_of(
+    rows: DataFrame,
+    key: Sequence[str],
+    features: Sequence[Feature],
+    references: Mapping[str, Reference],
+    analysis: Analysis,
     span: Span,
-    as_of: date,
-) -> DataFrame:
-    """The labelled rows of a span; what a life had not begun to have, its holdout's last days stand in for.
-
-    Args:
-        warehouse: The project's tables.
-        project: Declares slices and label.
-        groups: Its feature groups.
-        version: The model.
-        manifest: Of the model.
-        holdout: Gives the rows of its holdout: key, slices, features, prediction_time, prediction, label.
-        labels: The versions of the sources that labels are read from.
-        used: The features of the model.
-        span: Which days.
-        as_of: Labels count that were available before it.
-
-    Returns:
-        Key, slices and features; prediction_time TIMESTAMP; prediction, label, loss DOUBLE, never null.
-    """
-    key, since, end = project.predicted.key, midnight(span.since), midnight(span.end)
-    known = labels_of(warehouse, project, labels, since, end)
-    scored = served(warehouse, project, groups, version, since, end)
-    ripe = with_labels(scored, known, key, midnight(as_of)).where(F.col("label_state") == MATURED)
-    names = dict.fromkeys([*key, *project.evaluation.slices, *(one.name for one in used)])
-    columns = [*(quoted(name) for name in names), *map(F.col, ("prediction_time", "prediction", "label"))]
-    rows = ripe.select(*columns)
-    began = min(batch.since for batch in batches(warehouse, version.digest)).date()
-    lacking = min(began - span.since, COMPARED)
-    if lacking > timedelta(0):
-        last = datetime.fromisoformat(manifest["windows"]["holdout_end"])
-        before = holdout().where(predicted_within(last - lacking, last))
-        rows = rows.unionByName(before.select(*columns))
-    return rows.withColumn("loss", KINDS[project.model.kind].loss(F.col("label"), F.col("prediction")))
+) -> Examples:
+    """The rows since the change with the largest loss in the part that carries most, with the features that moved."""
+    first = analysis.causes[0]
+    part = first.parts[0] if first.parts else None
+    shown = list(first.features or dict.fromkeys(one.name for one in analysis.regions if one.kind == FEATURE))
+    shown = (shown or [one.name for one in features])[:MOST_SHOWN]
+    of_row = {"prediction_time": F.date_format("prediction_time", "yyyy-MM-dd HH:mm")}
+    of_row |= {name: F.format_string("%.4f", F.col(name)) for name in ("prediction", "label", "loss")}
+    names = list(dict.fromkeys([*key, *of_row, *shown]))
+    values = [F.coalesce(of_row.get(name, quoted(name).cast("string")), F.lit("missing")).alias(name) for name in names]
+    since = rows.where((F.col("prediction_time") >= F.lit(midnight(span.change))) & within(part, features, references))
+    found = since.orderBy(F.desc("loss"), *(quoted(name) for name in key)).limit(MOST_EXAMPLES)
+    where = "" if part is None else place(part, references)
+    return Examples(where, tuple(names), tuple(tuple(row) for row in found.select(*values).collect()))
 
 
-def served(
-    warehouse: Warehouse,
-    project: Project,
-    groups: Sequence[FeatureGroup],
-    version: ModelVersion,
-    since: datetime,
-    until: datetime,
-) -> DataFrame:
-    """The rows that a model scored in an interval, with the features it was given: built from the pins of their batches."""
-    by_pins: dict[tuple[str, tuple[Pin, ...]], list[ScoreBatch]] = {}
-    for batch in batches(warehouse, version.digest):
-        if batch.since < until and batch.until > since:
-            by_pins.setdefault((batch.table, batch.pins), []).append(batch)
-    frames = []
-    for (table, pins), some in by_pins.items():
-        interval = Interval(
-            max(since, min(one.since for one in some)), min(until, max(one.until for one in some)), pins
-        )
-        sources = read_sources(warehouse, project, pins)
-        features = feature_rows(project, groups, sources, interval.since, interval.until)
-        theirs = warehouse.read(table).where(F.col("batch").isin([one.batch for one in some]))
-        frames.append(features.join(theirs.select(*project.predicted.key, "prediction"), list(project.predicted.key)))
-    return reduce(DataFrame.unionByName, frames)
-
-
-def scope_of(stream: Stream) -> tuple[str, Expression]:
-    """What part of the rows is looked at: all, unless only one slice value raised the alarm."""
-    if stream.slice == ALL or stream.of_feature:
-        return "", F.lit(True)
-    return f"{stream.slice} {stream.slice_value}", slice_value(stream.slice) == stream.slice_value
+def within(part: Part | None, features: Sequence[Feature], references: Mapping[str, Reference]) -> Expression:
+    """Whether a row is in a part."""
+    if part is None:
+        return F.lit(True)
+    if part.kind != FEATURE:
+        return slice_value(part.name) == part.cell
+    feature = next(one for one in features if one.name == part.name)
+    return cell_of(feature, references[part.name]) == part.cell

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
-from solvent.investigation import Investigation, append_opened, investigate, investigations, may_open, notify
+from solvent.investigation import Case, Investigation, append_opened, investigate, investigations, may_open, notify
 from solvent.jobs.context import Context
 from solvent.jobs.trainings import predicted_holdout
 from solvent.monitoring import Monitored
@@ -19,10 +20,7 @@ def open_investigation(context: Context, found: Monitored) -> Investigation | No
     if not may_open(found, investigations(warehouse, version)):
         return None
     with context.step("open", "causes are looked for") as say:
-        dossier = investigate(
-            *(warehouse, context.project, context.settings.groups, context.registry.manifest(version), found),
-            *(lambda: predicted_holdout(context, version), context.pins, context.as_of),
-        )
+        dossier = investigate(case_of(context, version, context.as_of), found)
         name = dossier.investigation.id
         path = Path(environment.reports) / version.name / f"investigation_{name}.html"
         write_page(path, investigation_page(dossier, context.project, environment.name, environment.show_rows))
@@ -32,6 +30,20 @@ def open_investigation(context: Context, found: Monitored) -> Investigation | No
             path.unlink(missing_ok=True)
         say(f"investigation {opened.id}: {opened.first_cause}; {opened.report}")
     return opened
+
+
+def case_of(context: Context, version: ModelVersion, as_of: date) -> Case:
+    """A model as it is looked into at a date."""
+    return Case(
+        context.warehouse,
+        context.project,
+        context.settings.groups,
+        version,
+        context.registry.manifest(version),
+        lambda: predicted_holdout(context, version),
+        context.pins,
+        as_of,
+    )
 
 
 def notify_webhook(context: Context, version: ModelVersion, webhook: str) -> None:

@@ -41,11 +41,11 @@ def investigation_page(dossier: Dossier, project: Project, environment: str, sho
         project=project,
         dossier=dossier,
         show_rows=show_rows,
-        analysis=dossier.analysis,
+        analysis=dossier.look.analysis,
         headline=headline,
         stream=what if stream.slice == ALL else f"{what} of {stream.rows}",
         picture=inline_svg(deviation(title, dossier.series, (expected.mean, expected.low, expected.high), one)),
         kinds=KINDS,
-        place=lambda part: place(part, dossier.references),
+        place=lambda part: place(part, dossier.look.references),
         options=f"--project {project.project}" + ("" if environment == "local" else f" --environment {environment}"),
     )

@@ -1,0 +1,68 @@
+"""What the rows before a change and since show."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from solvent.features import Feature, FeatureGroup
+from solvent.features.columns import declared
+from solvent.features.profile import Reference, stored_references
+from solvent.investigation.causes import Analysis, analyse, lost_rows
+from solvent.investigation.cells import PREDICTION, cell_sums, splits_of
+from solvent.investigation.examples import Examples, examples_of
+from solvent.investigation.rows import Case, rows_around, scope_of
+from solvent.investigation.span import Span
+from solvent.monitoring.detector import VOLUME
+from solvent.monitoring.streams import Stream
+from solvent.session import kept
+
+OF_ROW = "the row itself"
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the rows before a change and since show.
+
+    Attributes:
+        scope: The slice value that is looked at, if only that deviates; "" if all rows are.
+        analysis: What carries the change.
+        examples: Rows.
+        references: Feature -> its cells.
+    """
+
+    scope: str
+    analysis: Analysis
+    examples: Examples
+    references: Mapping[str, Reference]
+
+
+def look(case: Case, stream: Stream, span: Span) -> Look:
+    """Looks at the rows before a change and since.
+
+    Args:
+        case: The model.
+        stream: What deviates.
+        span: The days that are compared.
+    """
+    project, groups = case.project, case.groups
+    used = [one for one in declared(groups) if one.name in case.manifest["estimator"]["inputs"]]
+    scope, within = scope_of(stream)
+    found = rows_around(case, used, span)
+    rows = found.where(within)
+    references = stored_references(case.warehouse, case.version.digest)
+    with kept(rows):
+        parted_by = [*used, Feature(PREDICTION, "double", "What the model predicts")]
+        sums = cell_sums(rows, references, parted_by, project.evaluation.slices).collect()
+        days, splits = splits_of(sums)
+        if stream.metric == VOLUME:
+            analysis = lost_rows(days, splits, span.change, span.end, project.prediction.source)
+            return Look(scope, analysis, Examples("", (), ()), references)
+        analysis = analyse(days, splits, span.change, sources_of(groups), project.model.kind)
+        examples = examples_of(rows, project.predicted.key, used, references, analysis, span)
+    return Look(scope, analysis, examples, references)
+
+
+def sources_of(groups: Sequence[FeatureGroup]) -> dict[str, str]:
+    """Feature -> the sources that its group declares, in words."""
+    return {feature.name: " and ".join(group.sources) or OF_ROW for group in groups for feature in group.features}
