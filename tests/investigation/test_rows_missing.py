@@ -58,5 +58,5 @@ def test_rows_that_do_not_come_any_more_raise_an_alarm_that_says_why(broken: Any
     assert "Labelled rows (their logarithm) by day" in text
     assert "Rows with the largest loss" not in text
     again = broken.run(ENDS)
-    again.monitor(version)
+    monitor_version(again, version)
     assert [one.id for one in investigations(again.warehouse, version)] == [opened.id]
