@@ -15,7 +15,7 @@ from solvent.config.project import Project
 from solvent.errors import ConfigurationError, FeatureError
 from solvent.features import Feature, FeatureGroup
 from solvent.features.columns import columns_of
-from solvent.scoring.score import prediction_columns
+from solvent.scoring.predictions import prediction_columns
 
 MODEL: dict[str, Any] = yaml.safe_load(
     """

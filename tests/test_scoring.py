@@ -19,7 +19,7 @@ from solvent.cli import main
 from solvent.estimators.spark_ml import predict
 from solvent.features.table import featured, predicted_within
 from solvent.jobs.ingest import ingest_files
-from solvent.jobs.score import predictions_of, require_no_skew, score_interval
+from solvent.jobs.score import predictions_of, require_no_skew, score_interval, scoring_of
 from solvent.registry import CHAMPION
 from solvent.scoring import BATCHES, Interval, batches, score, skew_of
 from solvent.sources.pins import read_source
@@ -96,16 +96,7 @@ def test_late_rows_are_added_and_another_model_replaces_nothing(served: Any) -> 
     assert (late.rows, late.scored_before) == (1, 60)
     run = served.run()
     baseline = run.registry.find("shop_baseline", "1")
-    beside, made = score(
-        run.warehouse,
-        run.registry,
-        run.project,
-        run.settings.groups,
-        baseline,
-        Interval(SINCE, UNTIL, run.pins),
-        run.code.digest,
-        run.models.load,
-    )
+    beside, made = score(scoring_of(run), baseline, Interval(SINCE, UNTIL, run.pins))
     assert made
     assert (beside.rows, beside.scored_before) == (61, 0)
     rows = predictions(served, first.table)

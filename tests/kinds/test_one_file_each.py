@@ -38,7 +38,7 @@ from solvent.monitoring.windows import measured_windows
 from solvent.plots.wording import words
 from solvent.promises import broken_promises
 from solvent.release import Compared, apply_gates
-from solvent.scoring.score import scorable
+from solvent.scoring.predictions import scorable
 from solvent.training import Training, predict_holdout, score_holdout
 from solvent.training.training import counts_of
 

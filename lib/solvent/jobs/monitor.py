@@ -45,7 +45,7 @@ def monitor_version(context: Context, version: ModelVersion) -> Monitored:
     warehouse, project, groups = context.warehouse, context.project, context.settings.groups
     webhook = context.settings.environment.webhook_url
     scored, manifest = require_scored(warehouse, version), context.registry.manifest(version)
-    predictions = unseen_predictions(warehouse, project, groups, version, manifest)
+    predictions = unseen_predictions(warehouse, project, groups, version, manifest.windows.holdout_start)
     with context.step("monitor", f"{version} is measured") as say:
         holdout = None
         if not reference_measured(warehouse, version):

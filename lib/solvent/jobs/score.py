@@ -12,7 +12,7 @@ from solvent.errors import ConfigurationError, RefusedError
 from solvent.jobs.context import Context, find_model, open_context
 from solvent.jobs.options import DAY, model_option, settings_of, where
 from solvent.registry import CHAMPION, ModelVersion
-from solvent.scoring import Interval, ScoreBatch, batches, read_predictions, score, skew_of
+from solvent.scoring import Interval, ScoreBatch, Scoring, batches, read_predictions, score, skew_of
 from solvent.sources.pins import latest_interval
 
 # So that rows that came late are scored as well; none is scored twice.
@@ -52,15 +52,18 @@ def score_interval(context: Context, version: ModelVersion, since: datetime, unt
     """Scores the rows of an interval of prediction times."""
     interval = Interval(since, until, context.pins)
     with context.step("score", f"{version} predicts {since:%Y-%m-%d} to {until:%Y-%m-%d}") as say:
-        batch, made = score(
-            *(context.warehouse, context.registry, context.project, context.settings.groups),
-            *(version, interval, context.code.digest, context.models.load),
-        )
+        batch, made = score(scoring_of(context), version, interval)
         before = f", {batch.scored_before:,} scored before" if batch.scored_before else ""
         left = f", {batch.unscored:,} without a usable prediction" if batch.unscored else ""
         said = "scored" if made else "there already:"
         say(f"{version}, {since:%Y-%m-%d} to {until:%Y-%m-%d}: {said} {counted(batch.rows, 'row')}{before}{left}")
     return batch
+
+
+def scoring_of(context: Context) -> Scoring:
+    """Where and how a run scores."""
+    groups, code = context.settings.groups, context.code.digest
+    return Scoring(context.warehouse, context.registry, context.project, groups, code, context.models.load)
 
 
 def latest_days(context: Context, days: int) -> tuple[datetime, datetime]:

@@ -11,11 +11,10 @@ from pyspark.sql import functions as F
 from solvent.config.project import Project
 from solvent.features import FeatureGroup
 from solvent.features.columns import declared
-from solvent.features.table import predicted_within, read_once
+from solvent.features.table import predicted_within
 from solvent.scoring.batches import ScoreBatch
-from solvent.scoring.score import feature_rows
+from solvent.scoring.rows import rows_read_once
 from solvent.session import kept
-from solvent.sources.pins import read_sources
 from solvent.tables.digest import row_hash
 from solvent.tables.warehouse import Warehouse
 
@@ -41,9 +40,8 @@ def skew_of(
     within = predicted_within(batch.since, batch.until)
     used = warehouse.read(batch.table).where(within & (F.col("batch") == batch.batch))
     with ExitStack() as stack:
-        sources = read_sources(warehouse, project, batch.pins)
-        once = stack.enter_context(read_once(project, groups, sources, batch.since, batch.until))
-        rows = feature_rows(project, groups, once, batch.since, batch.until)
+        built = rows_read_once(warehouse, project, groups, batch.pins, batch.since, batch.until)
+        rows = stack.enter_context(built)
         again = rows.select(*key, row_hash(rows, [feature.name for feature in declared(groups)]).alias("_again"))
         differs = ~F.col("features_hash").eqNullSafe(F.col("_again"))
         differing = stack.enter_context(kept(used.join(again, key, "left").where(differs)))
