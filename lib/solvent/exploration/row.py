@@ -16,12 +16,11 @@ from pyspark.sql import functions as F
 
 from solvent.errors import ConfigurationError, RefusedError
 from solvent.estimators.spark_ml import predict
-from solvent.investigation.rows import served
 from solvent.jobs.context import Context
 from solvent.jobs.trainings import trained_before
 from solvent.kinds.slices import quoted
 from solvent.registry import ModelVersion
-from solvent.scoring import batches, predictions_table
+from solvent.scoring import batches, predictions_table, rows_as_scored
 from solvent.sources.pins import Pin
 
 DAY = timedelta(days=1)
@@ -115,7 +114,7 @@ def served_row(context: Context, version: ModelVersion, model: PipelineModel, ke
             f"row {named}: neither in the holdout of {version} nor scored by it; run `solvent score`, or take another"
         )
     since = datetime.fromisoformat(f"{rows[0]['day']}T00:00+00:00")
-    features = served(context.warehouse, context.project, context.settings.groups, version, since, since + DAY)
+    features = rows_as_scored(context.warehouse, context.project, context.settings.groups, version, since, since + DAY)
     found = local(features.where(matches(key)).drop("prediction"))
     if found is None:
         raise RefusedError(

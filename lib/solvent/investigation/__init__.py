@@ -1,5 +1,6 @@
 """Investigation: what an alarm is about, what carries it, and what has become of it."""
 
+from solvent.investigation.case import Case
 from solvent.investigation.investigate import Dossier, investigate
 from solvent.investigation.investigation import (
     RESOLVED,
@@ -11,7 +12,6 @@ from solvent.investigation.investigation import (
     may_open,
     resolve,
 )
-from solvent.investigation.rows import Case
 from solvent.investigation.webhook import notify
 
 __all__ = [

@@ -16,13 +16,10 @@ from typing import Any
 
 from pyspark.sql import functions as F
 
-from solvent.config.project import Project
-from solvent.identity import Manifest
+from solvent.investigation.case import Case
 from solvent.investigation.causes import Analysis
-from solvent.investigation.rows import Case
 from solvent.investigation.span import Span
 from solvent.monitoring.health import HEALTH
-from solvent.registry import ModelVersion
 from solvent.scoring import BATCHES as SCORED
 from solvent.sources.pins import BATCHES as INGESTED
 from solvent.sources.pins import QUARANTINE
@@ -53,13 +50,13 @@ def changes(case: Case, analysis: Analysis, span: Span) -> list[Change]:
         span: The days of these.
     """
     warehouse, project, as_of = case.warehouse, case.project, case.as_of
-    batches = scored(warehouse, case.version)
+    batches = scored(case)
     sources = tuple(project.sources)
     looked = Between(span.since, as_of)
     health = HEALTH.select(warehouse, "source", "as_of", "hours_behind", source=sources, as_of=looked)
     figures = ("source", "batch", "version", "accepted", "quarantined")
     brought = INGESTED.select(warehouse, *figures, source=sources)
-    found = [code(batches, span.change), *configuration(case.manifest, project), rows_a_day(analysis)]
+    found = [code(batches, span.change), *configuration(case), rows_a_day(analysis)]
     for name in project.sources:
         known = version_read(batches, name, span.change)
         mine = [row for row in brought if row["source"] == name]
@@ -72,10 +69,10 @@ def changes(case: Case, analysis: Analysis, span: Span) -> list[Change]:
     return sorted(found, key=lambda one: not one.changed)
 
 
-def scored(warehouse: Warehouse, version: ModelVersion) -> list[Any]:
+def scored(case: Case) -> list[Any]:
     """The batches of a model, with the day of their first prediction time, and that on which they ended."""
     names = ("sequence", "since", "until", "pins", "code")
-    rows = sorted(SCORED.select(warehouse, *names, model_digest=version.digest), key=itemgetter("sequence"))
+    rows = sorted(SCORED.select(case.warehouse, *names, model_digest=case.version.digest), key=itemgetter("sequence"))
     edges = {"day": "since", "ended": "until"}
     return [{**row, **{name: f"{row[edge]:%Y-%m-%d}" for name, edge in edges.items()}} for row in rows]
 
@@ -95,9 +92,9 @@ def parted(batches: Sequence[Any], change: date) -> tuple[list[Any], list[Any]]:
     return before, [row for row in batches if row["day"] >= change.isoformat()]
 
 
-def configuration(manifest: Manifest, project: Project) -> list[Change]:
+def configuration(case: Case) -> list[Change]:
     """The sections of model.yml that are not as the model was trained with."""
-    trained, now = manifest["configuration"]["resolved"], project.resolved()
+    trained, now = case.manifest["configuration"]["resolved"], case.project.resolved()
     differing = [name for name in sorted({*trained, *now}) if trained.get(name) != now.get(name)]
     if not differing:
         return [Change("configuration", "", "as trained", "as trained", False)]

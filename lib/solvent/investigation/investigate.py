@@ -9,14 +9,13 @@ from datetime import date
 from typing import Any
 
 from solvent.errors import EvaluationError
+from solvent.investigation.case import Case
 from solvent.investigation.changes import Change, changes
 from solvent.investigation.investigation import OPENED, Investigation, investigation_id
 from solvent.investigation.look import Look, look
-from solvent.investigation.rows import Case
-from solvent.investigation.series import series_of
+from solvent.investigation.series import headline_of, series_of
 from solvent.investigation.span import around
 from solvent.investigation.wording import said
-from solvent.kinds.slices import ALL
 from solvent.monitoring import Monitored
 from solvent.monitoring.deviation import Finding
 from solvent.monitoring.verdict import deviation_of
@@ -39,14 +38,6 @@ class Dossier:
     series: Sequence[tuple[date, float | None, bool]]
     look: Look
     changes: Sequence[Change]
-
-
-def headline_of(monitored: Monitored) -> Finding:
-    """The stream to look into: the first of the whole that deviates, or of a slice if the whole does not."""
-    found = [one for one in monitored.verdict.findings if one.alarm is not None]
-    if not found:
-        raise EvaluationError(f"{monitored.version}: nothing deviates, so there is nothing to investigate")
-    return min(found, key=lambda one: (one.stream.slice != ALL, one.alarm or 0, one.p_value, -one.e_value))
 
 
 def investigate(case: Case, monitored: Monitored) -> Dossier:

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from solvent.features import Feature, FeatureGroup
-from solvent.features.columns import declared
 from solvent.features.profile import Reference, stored_references
+from solvent.investigation.case import Case
 from solvent.investigation.causes import Analysis, analyse, lost_rows
 from solvent.investigation.cells import PREDICTION, cell_sums, splits_of
 from solvent.investigation.examples import Examples, examples_of
-from solvent.investigation.rows import Case, rows_around, scope_of
+from solvent.investigation.rows import rows_around, scope_of
 from solvent.investigation.span import Span
 from solvent.monitoring.detector import VOLUME
 from solvent.monitoring.streams import Stream
@@ -46,7 +46,7 @@ def look(case: Case, stream: Stream, span: Span) -> Look:
         span: The days that are compared.
     """
     project, groups = case.project, case.groups
-    used = [one for one in declared(groups) if one.name in case.manifest["estimator"]["inputs"]]
+    used = case.features
     scope, within = scope_of(stream)
     found = rows_around(case, used, span)
     rows = found.where(within)

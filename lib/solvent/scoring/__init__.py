@@ -3,7 +3,7 @@
 from solvent.scoring.batches import BATCHES, Interval, ScoreBatch, batches, require_scored
 from solvent.scoring.predictions import predictions_table, read_predictions, scored_by, unseen_predictions
 from solvent.scoring.profile import described_of
-from solvent.scoring.rows import feature_rows
+from solvent.scoring.rows import feature_rows, rows_as_scored
 from solvent.scoring.score import score
 from solvent.scoring.scoring import Scoring
 from solvent.scoring.skew import Skew, skew_of
@@ -20,6 +20,7 @@ __all__ = [
     "predictions_table",
     "read_predictions",
     "require_scored",
+    "rows_as_scored",
     "score",
     "scored_by",
     "skew_of",

@@ -16,7 +16,6 @@ from functools import partial
 from pyspark.sql import functions as F
 
 from solvent.estimators.spark_ml import predict
-from solvent.features.columns import columns_of, declared
 from solvent.registry import ModelVersion
 from solvent.scoring.batches import BATCHES, Claim, Interval, ScoreBatch, append_batch, batch_name, claimed, find_batch
 from solvent.scoring.predictions import (
@@ -55,7 +54,7 @@ def score(scoring: Scoring, version: ModelVersion, interval: Interval) -> tuple[
     name = batch_name(version, interval)
     if (there := find_batch(warehouse, name)) is not None:
         return there, False
-    require_inputs(version, registry.manifest(version), [column.name for column in columns_of(project, groups)])
+    require_inputs(version, registry.manifest(version), scoring.features)
     table = predictions_table(project, groups)
     warehouse.create(table, prediction_columns(project, groups))
     mine, waiting = claimed(warehouse, version, interval, table)
@@ -77,7 +76,7 @@ def complete(scoring: Scoring, version: ModelVersion, claim: Claim) -> None:
     name, interval, table = claim.batch, claim.interval, claim.table
     manifest, columns = scoring.registry.manifest(version), prediction_columns(project, groups)
     predicted = partial(predict, scoring.load(version), kind=project.model.kind)
-    key, features = list(project.predicted.key), [feature.name for feature in declared(groups)]
+    key, features = list(project.predicted.key), scoring.features
     carried = dict.fromkeys([*(column.name for column in columns if column not in MODEL_COLUMNS), *features])
     sound, new = scorable(project), F.col("_before").isNull()
     with ExitStack() as within:

@@ -9,6 +9,7 @@ from pyspark.ml import PipelineModel
 
 from solvent.config.project import Project
 from solvent.features import FeatureGroup
+from solvent.features.columns import declared
 from solvent.registry import ModelVersion, Registry
 from solvent.tables import Warehouse
 
@@ -32,3 +33,8 @@ class Scoring:
     groups: Sequence[FeatureGroup]
     code: str
     load: Callable[[ModelVersion], PipelineModel]
+
+    @property
+    def features(self) -> list[str]:
+        """The columns that the groups declare, in their order."""
+        return [feature.name for feature in declared(self.groups)]
