@@ -15,8 +15,9 @@ from pyspark.testing import assertDataFrameEqual
 
 from solvent.errors import FeatureError
 from solvent.features import Feature, FeatureGroup, build, feature_group, load_groups
-from solvent.features.builds import build_features, build_name, read_build
+from solvent.features.builds import build_features
 from solvent.features.columns import columns_of
+from solvent.features.ledger import build_name, read_build
 from solvent.features.table import featured, labelled_rows, narrowed, read_once
 from solvent.sources.pins import Pin, source_table, with_times
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from solvent.features.builds import feature_code
+from solvent.features.ledger import feature_code
 from solvent.identity import Manifest, code_digest, packages_of, unpushed
 from solvent.reproduction import present_code
 from solvent.settings import load_settings

@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 from solvent.config.project import Project, load_project
 from solvent.features import build, load_groups, reach_proof, truncation_proof
-from solvent.features.builds import read_build
+from solvent.features.ledger import read_build
 from solvent.features.table import labelled_rows
 from solvent.jobs.build_features import build_feature_table
 from solvent.jobs.context import Context

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from solvent.config.base import canonical_json, counted
-from solvent.features.builds import SECTIONS, SHAPED_BY
+from solvent.features.ledger import SECTIONS, SHAPED_BY
 from solvent.identity import Manifest
 from solvent.sources.pins import Pin
 

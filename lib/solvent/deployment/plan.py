@@ -22,8 +22,8 @@ from solvent.deployment.differences import (
     library_differences,
 )
 from solvent.deployment.ledger import CANARY, EVALUATED, RELEASED, TESTED, TRAINED, seconds_by_step
-from solvent.features.builds import build_name, feature_code, find_build
 from solvent.features.columns import declared
+from solvent.features.ledger import build_name, feature_code, find_build
 from solvent.identity import Commit, Manifest, environment_facts, function_digests, java_here
 from solvent.release import Decision, decisions, rolled_back, standing
 from solvent.settings import Settings

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from solvent.config.base import digest_of
 from solvent.config.expressions import Column, require_name, taken_by
 from solvent.config.project import Project
 from solvent.errors import FeatureError
@@ -85,3 +86,8 @@ def require_free(project: Project, groups: Sequence[FeatureGroup]) -> None:
 def declared(groups: Sequence[FeatureGroup]) -> list[Feature]:
     """All features in their order."""
     return [feature for group in groups for feature in group.features]
+
+
+def table_of(columns: Sequence[Column]) -> str:
+    """The table that holds builds with these columns."""
+    return f"features_{digest_of([column.ddl for column in columns])[:12]}"

@@ -10,9 +10,12 @@ from pyspark.sql import Column as Condition
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from solvent.config.base import counted
 from solvent.config.expressions import columns_used
 from solvent.config.project import Project
 from solvent.config.source import ALWAYS_KNOWN, TIMES
+from solvent.config.windows import Intervals
+from solvent.errors import FeatureError
 from solvent.features.build import build
 from solvent.features.columns import columns_of
 from solvent.features.group import FeatureGroup
@@ -113,3 +116,45 @@ def read_once(
     read.update(*map(columns_used, (prediction.time, label.value, label.available_time)))
     with kept(facts.where(matters | asked).select(*(name for name in facts.columns if name in read))) as once:
         yield {**sources, prediction.source: once}
+
+
+def require_rows(project: Project, facts: DataFrame, windows: Intervals) -> int:
+    """Refuses windows without rows, before anything is written.
+
+    Returns:
+        How many rows there are to predict.
+
+    Raises:
+        FeatureError: Naming the window, and the prediction times there are.
+    """
+    time = F.expr(project.prediction.time)
+    found = facts.agg(
+        F.count_if(within(time, windows.train_start, windows.holdout_start)).alias("train"),
+        F.count_if(within(time, windows.holdout_start, windows.holdout_end)).alias("holdout"),
+        F.min(time).cast("string").alias("first"),
+        F.max(time).cast("string").alias("last"),
+    ).collect()[0]
+    for window, start, end in (
+        ("train", windows.train_start, windows.holdout_start),
+        ("holdout", windows.holdout_start, windows.holdout_end),
+    ):
+        if not found[window]:
+            there = f"from {found['first']} to {found['last']}" if found["first"] is not None else "none at all"
+            raise FeatureError(
+                f"the {window} window, {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC, has no rows; source "
+                f"{project.prediction.source} has prediction times {there}: choose another --as-of, or ingest more data"
+            )
+    return int(found["train"] + found["holdout"])
+
+
+def require_each_row(built: int, wanted: int) -> None:
+    """Refuses groups that drop or repeat rows.
+
+    Raises:
+        FeatureError: Naming both numbers.
+    """
+    if built != wanted:
+        raise FeatureError(
+            f"the feature groups gave {counted(built, 'row')} for {wanted:,} to predict: one of them drops or repeats rows; "
+            'join with "left", to facts that have each key once'
+        )

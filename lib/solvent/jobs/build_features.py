@@ -7,7 +7,8 @@ from datetime import date
 import click
 
 from solvent.config.base import counted, digest_of
-from solvent.features.builds import FeatureBuild, build_features
+from solvent.features.builds import build_features
+from solvent.features.ledger import FeatureBuild
 from solvent.jobs.context import Context, open_context
 from solvent.jobs.options import as_of_option, force_option, settings_of, where
 

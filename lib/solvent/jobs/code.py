@@ -9,7 +9,7 @@ from functools import cached_property
 from solvent.config.base import digest_of
 from solvent.config.project import Project
 from solvent.features import FeatureGroup
-from solvent.features.builds import feature_code
+from solvent.features.ledger import feature_code
 from solvent.identity import code_digest, function_digests, packages_of
 from solvent.training import MEASURED_BY, learned_by
 

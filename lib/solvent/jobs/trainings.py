@@ -10,8 +10,8 @@ from pyspark.sql import DataFrame
 from solvent.config.estimator import Estimator
 from solvent.config.windows import Intervals
 from solvent.estimators.spark_ml import Inputs
-from solvent.features.builds import FeatureBuild, read_build
 from solvent.features.columns import declared
+from solvent.features.ledger import FeatureBuild, read_build
 from solvent.features.table import predicted_within
 from solvent.jobs.context import Context
 from solvent.registry import ModelVersion

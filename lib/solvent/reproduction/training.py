@@ -11,8 +11,8 @@ from pyspark.sql import DataFrame
 from solvent.config.project import Project
 from solvent.estimators.spark_ml import Inputs, fit
 from solvent.features import load_groups
-from solvent.features.builds import content_digest
 from solvent.features.columns import columns_of, declared
+from solvent.features.ledger import content_digest
 from solvent.features.table import featured
 from solvent.identity import Commit, Manifest
 from solvent.sources.pins import pins_of, read_sources

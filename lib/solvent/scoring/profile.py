@@ -8,8 +8,8 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from solvent.features import Feature, FeatureGroup
-from solvent.features.builds import FeatureBuild, read_build
 from solvent.features.columns import declared
+from solvent.features.ledger import FeatureBuild, read_build
 from solvent.features.profile import append_profile, cell_counts, reference_of
 from solvent.identity import Manifest
 from solvent.registry import ModelVersion
