@@ -2,5 +2,6 @@
 
 from solvent.evaluation.evaluate import evaluate, evaluate_by_day, measure
 from solvent.evaluation.result import Evaluation, Measurement
+from solvent.kinds.slices import ALL
 
-__all__ = ["Evaluation", "Measurement", "evaluate", "evaluate_by_day", "measure"]
+__all__ = ["ALL", "Evaluation", "Measurement", "evaluate", "evaluate_by_day", "measure"]

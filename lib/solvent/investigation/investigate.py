@@ -11,13 +11,12 @@ from typing import Any
 from solvent.errors import EvaluationError
 from solvent.investigation.case import Case
 from solvent.investigation.changes import Change, changes
-from solvent.investigation.investigation import OPENED, Investigation, investigation_id
+from solvent.investigation.investigation import OPENED, Investigation, headline_of, investigation_id
 from solvent.investigation.look import Look, look
-from solvent.investigation.series import headline_of, series_of
+from solvent.investigation.series import series_of
 from solvent.investigation.span import around
 from solvent.investigation.wording import said
-from solvent.monitoring import Monitored
-from solvent.monitoring.deviation import Finding
+from solvent.monitoring import Finding, Monitored
 from solvent.monitoring.verdict import deviation_of
 
 

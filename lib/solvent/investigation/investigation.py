@@ -15,8 +15,9 @@ from operator import attrgetter
 from typing import Annotated, Any
 
 from solvent.config.base import digest_of
-from solvent.errors import ConfigurationError, RefusedError, TurnError
-from solvent.monitoring import Monitored
+from solvent.errors import ConfigurationError, EvaluationError, RefusedError, TurnError
+from solvent.kinds.slices import ALL
+from solvent.monitoring import Finding, Monitored
 from solvent.registry import ModelVersion
 from solvent.tables import JSON, Ledger, Warehouse
 
@@ -169,3 +170,11 @@ def append_event(warehouse: Warehouse, one: Investigation, turn: int | None = No
         TurnError: If another investigation was opened at this turn.
     """
     INVESTIGATIONS.append(warehouse, [replace(one, at=datetime.now(UTC))], digest_of([one.id, one.state]), turn)
+
+
+def headline_of(monitored: Monitored) -> Finding:
+    """The stream to look into: the first of the whole that deviates, or of a slice if the whole does not."""
+    found = [one for one in monitored.verdict.findings if one.alarm is not None]
+    if not found:
+        raise EvaluationError(f"{monitored.version}: nothing deviates, so there is nothing to investigate")
+    return min(found, key=lambda one: (one.stream.slice != ALL, one.alarm or 0, one.p_value, -one.e_value))

@@ -13,7 +13,6 @@ from solvent.investigation.cells import PREDICTION, cell_sums, splits_of
 from solvent.investigation.examples import Examples, examples_of
 from solvent.investigation.rows import rows_around, scope_of
 from solvent.investigation.span import Span
-from solvent.monitoring.detector import VOLUME
 from solvent.monitoring.streams import Stream
 from solvent.session import kept
 
@@ -55,7 +54,7 @@ def look(case: Case, stream: Stream, span: Span) -> Look:
         parted_by = [*used, Feature(PREDICTION, "double", "What the model predicts")]
         sums = cell_sums(rows, references, parted_by, project.evaluation.slices).collect()
         days, splits = splits_of(sums)
-        if stream.metric == VOLUME:
+        if stream.of_volume:
             analysis = lost_rows(days, splits, span.change, span.end, project.prediction.source)
             return Look(scope, analysis, Examples("", (), ()), references)
         analysis = analyse(days, splits, span.change, sources_of(groups), project.model.kind)

@@ -5,25 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
-from solvent.errors import EvaluationError
-from solvent.kinds.slices import ALL
-from solvent.monitoring import Monitored
 from solvent.monitoring.detector import VOLUME
-from solvent.monitoring.deviation import Finding
 from solvent.monitoring.drift import concentrations
 from solvent.monitoring.performance import performance
 from solvent.monitoring.streams import Stream, against_whole
 from solvent.monitoring.verdict import stream_of, value_of, volume, volumes
 from solvent.registry import ModelVersion
 from solvent.tables import Warehouse
-
-
-def headline_of(monitored: Monitored) -> Finding:
-    """The stream to look into: the first of the whole that deviates, or of a slice if the whole does not."""
-    found = [one for one in monitored.verdict.findings if one.alarm is not None]
-    if not found:
-        raise EvaluationError(f"{monitored.version}: nothing deviates, so there is nothing to investigate")
-    return min(found, key=lambda one: (one.stream.slice != ALL, one.alarm or 0, one.p_value, -one.e_value))
 
 
 def series_of(

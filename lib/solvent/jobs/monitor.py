@@ -13,7 +13,7 @@ from solvent.jobs.alarms import notify_webhook, open_investigation
 from solvent.jobs.context import Context, find_model, open_context
 from solvent.jobs.options import as_of_option, model_option, settings_of, where
 from solvent.jobs.trainings import predicted_holdout
-from solvent.monitoring import Monitored, append_model_health, monitor, reference_measured
+from solvent.monitoring import Monitored, Watched, append_model_health, monitor, reference_measured
 from solvent.registry import CHAMPION, ModelVersion
 from solvent.scoring import described_of, require_scored, unseen_predictions
 
@@ -52,10 +52,9 @@ def monitor_version(context: Context, version: ModelVersion) -> Monitored:
             span = project.monitoring.whole_windows(manifest.windows.holdout_start, manifest.windows.holdout_end)
             holdout = predicted_holdout(context, version, span)
         trained = date.fromisoformat(manifest["as_of"])
-        found = monitor(
-            *(warehouse, project, version, predictions, holdout, trained, described_of(groups, manifest)),
-            *(context.pins, context.as_of, judged_from(warehouse, version, context.as_of)),
-        )
+        described = described_of(groups, manifest)
+        watched = Watched(warehouse, project, version, trained, described, context.pins, context.as_of)
+        found = monitor(watched, predictions, holdout, judged_from(warehouse, version, context.as_of))
         last = next((batch for batch in reversed(scored) if batch.rows), scored[-1])
         health = append_model_health(warehouse, version, trained, last.rows, last.seconds, context.as_of)
         say(f"{version}: {len(found.windows)} {project.monitoring.window}s new or changed, {len(found.life)} judged")

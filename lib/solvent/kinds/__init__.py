@@ -8,8 +8,23 @@ from solvent.config.base import closest
 from solvent.errors import EvaluationError
 from solvent.kinds.binary import BINARY
 from solvent.kinds.kind import Kind
-from solvent.kinds.metric import DESCRIPTIVE, Metric
+from solvent.kinds.metric import DESCRIPTIVE, LABEL_RATE, SIGNED, Metric
 from solvent.kinds.regression import REGRESSION
+
+__all__ = [
+    "KINDS",
+    "LABEL_RATE",
+    "SIGNED",
+    "Kind",
+    "Metric",
+    "badness",
+    "descriptive",
+    "metrics_by_name",
+    "paired_metrics",
+    "require_daily",
+    "require_known",
+    "require_paired",
+]
 
 # All there are, by the name that an estimator's configuration has; a further kind is entered here.
 KINDS: dict[str, Kind] = {one.name: one for one in (BINARY, REGRESSION)}

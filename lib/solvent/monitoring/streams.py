@@ -12,6 +12,7 @@ from solvent.kinds.metric import LABEL_RATE
 from solvent.kinds.slices import ALL
 from solvent.monitoring.detector import (
     CONCENTRATION,
+    VOLUME,
     Floats,
 )
 
@@ -35,6 +36,11 @@ class Stream:
     def of_feature(self) -> bool:
         """Whether it is of a feature, not of the rows of a slice value."""
         return self.metric == CONCENTRATION
+
+    @property
+    def of_volume(self) -> bool:
+        """Whether it is the number of rows."""
+        return self.metric == VOLUME
 
     @property
     def rows(self) -> str:

@@ -12,8 +12,7 @@ from datetime import date
 
 from solvent.config.monitoring import Monitoring
 from solvent.config.project import Project
-from solvent.kinds import descriptive, metrics_by_name
-from solvent.kinds.metric import LABEL_RATE
+from solvent.kinds import LABEL_RATE, descriptive, metrics_by_name
 from solvent.kinds.slices import ALL
 from solvent.monitoring.detector import CONCENTRATION, VOLUME
 from solvent.monitoring.deviation import Finding, Verdict, detect_deviations

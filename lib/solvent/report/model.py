@@ -8,13 +8,12 @@ from typing import Any
 
 from markupsafe import Markup
 
-from solvent.evaluation import Evaluation, Measurement
+from solvent.evaluation import ALL, Evaluation, Measurement
 from solvent.features import Feature
 from solvent.identity import Manifest
 from solvent.importance import Importances
 from solvent.kinds import KINDS, badness, descriptive
 from solvent.kinds.paired import Lead
-from solvent.kinds.slices import ALL
 from solvent.release import Decision, GateResult
 from solvent.report.rendering import render
 

@@ -27,8 +27,7 @@ from solvent.errors import SolventError, TrainingError
 from solvent.estimators.spark_ml import Inputs, fit, predict
 from solvent.evaluation import measure
 from solvent.failure import cause
-from solvent.kinds import KINDS
-from solvent.kinds.metric import SIGNED, Metric
+from solvent.kinds import KINDS, SIGNED, Metric
 from solvent.session import SPARK_ERRORS, at_once, kept
 
 
