@@ -21,7 +21,7 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).resolve().parent.parent
 TARGETS = (
     *("help", "setup", "run", "replay", "test", "test-long", "test-spark", "cluster-test"),
-    *("lint", "format", "lock", "wheel", "bench", "jars-s3", "clean"),
+    *("lint", "format", "lock", "wheel", "jobs", "bench", "jars-s3", "clean"),
 )
 
 

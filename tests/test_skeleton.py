@@ -91,7 +91,7 @@ def test_its_notebooks_open_it_from_their_folder(own: Path) -> None:
         assert 'PROJECT, ENVIRONMENT = "parcels", "local"' in cells["parameters"]
         # As far as no session is needed: all that is imported is found, and so is the project with its functions.
         opening = cells["open"][: cells["open"].index("run = ")]
-        programs.append(f"{cells['parameters']}\n{opening}\nprint(*open_project(PROJECT, ENVIRONMENT).shaping)")
+        programs.append(f"{cells['parameters']}\n{opening}\nprint(*open_project(PROJECT, ENVIRONMENT).code.shaping)")
     done = run(own / "notebooks", "-c", "\n".join(programs))
     assert done.stdout.count("parcels.features.") == 3 * len(programs) == 12, done.stdout + done.stderr
 

@@ -83,7 +83,7 @@ def test_a_build_with_a_group_that_looks_further_back_is_refused(make_shop: Call
     run = shop.run()
     ingest_files(run)
     order, returns = run.settings.groups
-    run.settings = replace(run.settings, groups=(order, replace(returns, look_back=10 * DAY)))
+    run = replace(run, settings=replace(run.settings, groups=(order, replace(returns, look_back=10 * DAY))))
     with pytest.raises(FeatureError) as caught:
         build_feature_table(run)
     said = str(caught.value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from solvent.config.source import Source
 from solvent.errors import IntegrityError
 from solvent.identity import Manifest
 from solvent.registry import ModelVersion
-from solvent.sources.pins import Pin, pin, read_source, verified_content
+from solvent.sources.pins import IngestedBatch, Pin, pin, read_source, verified_content
 from solvent.tables.columns import as_written
 from solvent.tables.digest import content_of
 from solvent.tables.warehouse import Warehouse
@@ -40,8 +41,12 @@ def pinned(warehouse: Warehouse) -> Pin:
     )
     warehouse.append("source_orders", rows, "a")
     at = warehouse.brought("source_orders", "a")
-    ledger = {"table_id": at.id, "version": at.version, "version_timestamp": at.timestamp}
-    return pin("orders", SOURCE, {**ledger, "total_content": content_of(rows).text})
+    content, count = content_of(rows).text, rows.count()
+    ingested = IngestedBatch(
+        *("orders", "a", 1, count, count, 0, 0),
+        *(at.id, at.version, at.timestamp, content, content, datetime(2024, 1, 1, tzinfo=UTC)),
+    )
+    return pin("orders", SOURCE, ingested)
 
 
 def test_a_pin_and_what_is_read_name_a_type_alike(warehouse: Warehouse, pinned: Pin) -> None:

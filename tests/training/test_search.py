@@ -35,6 +35,7 @@ from solvent.jobs.ingest import ingest_files
 from solvent.jobs.report import version_page
 from solvent.jobs.train import train_models
 from solvent.jobs.trainings import trained_before, training_on
+from solvent.kinds import metrics_by_name
 from solvent.report import model_page
 from solvent.reproduction.findings import search_finding
 from solvent.training import SearchResult, learned_by, search
@@ -176,7 +177,7 @@ def test_the_best_mean_wins_and_of_equals_the_first(
 ) -> None:
     folds = [CountedFold(**fold.model_dump(), fitted_rows=1, measured_rows=1) for fold in folds_of(WINDOWS, 2)]
     candidates: list[dict[str, Any]] = [{"maxDepth": depth} for depth in (7, 5, 6)]
-    found = decided(metric, folds, [one for one in candidates for _ in folds], values)
+    found = decided(metrics_by_name()[metric], folds, [one for one in candidates for _ in folds], values)
     assert found.chosen == candidates[chosen]
     assert [one.params for one in found.candidates] == candidates
     assert [one.values for one in found.candidates] == [tuple(values[at : at + 2]) for at in (0, 2, 4)]

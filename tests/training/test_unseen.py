@@ -17,6 +17,7 @@ from solvent.exploration import compare
 from solvent.identity import Manifest
 from solvent.jobs.monitor import monitor_version
 from solvent.jobs.score import score_interval
+from solvent.jobs.train import train_models
 from solvent.kinds.paired import FEWEST_DAYS
 from solvent.registry import ModelVersion
 from solvent.release import promote
@@ -95,7 +96,7 @@ def test_an_earlier_or_longer_holdout_is_compared_where_the_champion_has_not_lea
     said: list[str] = []
     # It looks from before the champion: of its own holdout, 22 days are left.
     earlier = shop.run(date(2024, 2, 25), say=said.append)
-    version, _ = earlier.train()
+    version, _ = train_models(earlier)
     review = earlier.evaluate(version)
     (told,) = (line for line in said if line.startswith("evaluate"))
     assert "on 2024-01-27 to 2024-02-22 shop version 2: auc" in told
@@ -117,7 +118,7 @@ def test_an_earlier_or_longer_holdout_is_compared_where_the_champion_has_not_lea
     # Windows that give the same features, of which model and baseline learned more.
     shop.configure("train: 20 days, holdout: 27 days", "train: 39 days, holdout: 8 days")
     shorter = shop.run()
-    third, _ = shorter.train()
+    third, _ = train_models(shorter)
     promote(shorter.warehouse, shorter.registry, third, "by hand")
     again = shorter.evaluate(first)
     assert again.baseline.version == 1
