@@ -15,7 +15,10 @@ from solvent.errors import EvaluationError
 from solvent.evaluation.table import EVALUATIONS
 from solvent.exploration import compare
 from solvent.identity import Manifest
+from solvent.jobs.evaluate import evaluate_version
 from solvent.jobs.monitor import monitor_version
+from solvent.jobs.release import gate_results
+from solvent.jobs.report import write_report
 from solvent.jobs.score import score_interval
 from solvent.jobs.train import train_models
 from solvent.kinds.paired import FEWEST_DAYS
@@ -97,17 +100,17 @@ def test_an_earlier_or_longer_holdout_is_compared_where_the_champion_has_not_lea
     # It looks from before the champion: of its own holdout, 22 days are left.
     earlier = shop.run(date(2024, 2, 25), say=said.append)
     version, _ = train_models(earlier)
-    review = earlier.evaluate(version)
+    review = evaluate_version(earlier, version)
     (told,) = (line for line in said if line.startswith("evaluate"))
     assert "on 2024-01-27 to 2024-02-22 shop version 2: auc" in told
     assert "on 2024-02-01 to 2024-02-22 only, as the champion has learned from what is before; shop version 2" in told
-    gates = earlier.gates(review)
+    gates = gate_results(earlier, review)
     (paired,) = (gate for gate in gates if "champion" in gate.rule)
     assert paired.passed
     assert paired.reason.endswith("22 days); on 2024-02-01 to 2024-02-22")
     assert paired.value == review.compared.shared.evaluation.measurement("auc").value
     assert gates[0].value == review.compared.challenger.measurement("auc").value != paired.value
-    page = earlier.report(review, "local").read_text()
+    page = write_report(earlier, review, "local").read_text()
     for words in (
         "Rows predicted from 2024-01-27 to 2024-02-22",
         "champion (version 1), 2024-02-01 to 2024-02-22 only",
@@ -120,16 +123,16 @@ def test_an_earlier_or_longer_holdout_is_compared_where_the_champion_has_not_lea
     shorter = shop.run()
     third, _ = train_models(shorter)
     promote(shorter.warehouse, shorter.registry, third, "by hand")
-    again = shorter.evaluate(first)
+    again = evaluate_version(shorter, first)
     assert again.baseline.version == 1
     assert again.compared.challenger.measurement("auc").n == shorter.registry.manifest(first)["holdout"]["rows"]
-    (gate,) = (one for one in shorter.gates(again) if "champion" in one.rule)
+    (gate,) = (one for one in gate_results(shorter, again) if "champion" in one.rule)
     assert not gate.passed
     assert gate.reason == (
         "shop version 3 learned from rows of 2024-01-12 to 2024-02-19, and too few of the holdout, 2024-02-01 to 2024-02-27, come after "
         "them; as of 2024-03-03 or later they can be compared"
     )
-    assert gate.reason in shorter.report(again, "local").read_text()
+    assert gate.reason in write_report(shorter, again, "local").read_text()
     with pytest.raises(EvaluationError, match="as of 2024-03-03 or later they can be compared"):
         compare(shorter, third, first)
     assert learned_from(shorter) == []
