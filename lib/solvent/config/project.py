@@ -98,6 +98,10 @@ class Project(Frozen):
         """The source whose facts are predicted."""
         return self.sources[self.prediction.source]
 
+    def options(self, environment: str) -> str:
+        """The options that name it and an environment, for a command that is shown."""
+        return f"--project {self.project}" + ("" if environment == "local" else f" --environment {environment}")
+
     def digest(self, *sections: str) -> str:
         """SHA-256 of the canonical JSON of some sections (all without names), so that a changed gate does not retrain."""
         values = self.resolved()

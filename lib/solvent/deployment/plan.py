@@ -22,7 +22,7 @@ from solvent.deployment.differences import (
     library_differences,
 )
 from solvent.deployment.ledger import CANARY, EVALUATED, RELEASED, TESTED, TRAINED, seconds_by_step
-from solvent.features.columns import declared
+from solvent.features.columns import feature_types
 from solvent.features.ledger import build_name, feature_code, find_build
 from solvent.identity import Commit, Manifest, environment_facts, function_digests, java_here
 from solvent.release import Decision, decisions, rolled_back, standing
@@ -220,7 +220,7 @@ class Recipe:
     def key(self, features: str) -> str:
         """The name of the training."""
         project = self.settings.project
-        types = {feature.name: feature.type for feature in declared(self.settings.groups)}
+        types = feature_types(self.settings.groups)
         windows = project.windows.at(self.as_of)
         return training_key(
             project,

@@ -9,6 +9,7 @@ from solvent.config.expressions import Column, require_name, taken_by
 from solvent.config.project import Project
 from solvent.errors import FeatureError
 from solvent.features.group import Feature, FeatureGroup
+from solvent.identity import Manifest
 
 RESERVED = frozenset(
     {
@@ -86,6 +87,16 @@ def require_free(project: Project, groups: Sequence[FeatureGroup]) -> None:
 def declared(groups: Sequence[FeatureGroup]) -> list[Feature]:
     """All features in their order."""
     return [feature for group in groups for feature in group.features]
+
+
+def feature_types(groups: Sequence[FeatureGroup]) -> dict[str, str]:
+    """The columns of features, in their order -> their types."""
+    return {feature.name: feature.type for feature in declared(groups)}
+
+
+def features_of_model(groups: Sequence[FeatureGroup], manifest: Manifest) -> list[Feature]:
+    """The features that a model uses."""
+    return [feature for feature in declared(groups) if feature.name in manifest["estimator"]["inputs"]]
 
 
 def table_of(columns: Sequence[Column]) -> str:

@@ -10,11 +10,13 @@ from pyspark.sql import DataFrame
 
 from solvent.config.project import Project
 from solvent.features import Feature, FeatureGroup
-from solvent.features.columns import declared
+from solvent.features.columns import features_of_model
 from solvent.identity import Manifest
 from solvent.registry import ModelVersion
 from solvent.sources.pins import Pin
 from solvent.tables.warehouse import Warehouse
+
+OF_ROW = "the row itself"
 
 
 @dataclass(frozen=True)
@@ -44,4 +46,9 @@ class Case:
     @property
     def features(self) -> list[Feature]:
         """The features that the model uses."""
-        return [one for one in declared(self.groups) if one.name in self.manifest["estimator"]["inputs"]]
+        return features_of_model(self.groups, self.manifest)
+
+    @property
+    def sources(self) -> dict[str, str]:
+        """Feature -> the sources that its group declares, in words."""
+        return {one.name: " and ".join(group.sources) or OF_ROW for group in self.groups for one in group.features}

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from solvent.features import Feature, FeatureGroup
 from solvent.features.profile import Reference, stored_references
 from solvent.investigation.case import Case
 from solvent.investigation.causes import Analysis, analyse, lost_rows
-from solvent.investigation.cells import PREDICTION, cell_sums, splits_of
+from solvent.investigation.cells import cell_sums, splits_of
 from solvent.investigation.examples import Examples, examples_of
 from solvent.investigation.rows import rows_around, scope_of
 from solvent.investigation.span import Span
 from solvent.monitoring.streams import Stream
+from solvent.scoring import described_of
 from solvent.session import kept
-
-OF_ROW = "the row itself"
 
 
 @dataclass(frozen=True)
@@ -44,24 +42,19 @@ def look(case: Case, stream: Stream, span: Span) -> Look:
         stream: What deviates.
         span: The days that are compared.
     """
-    project, groups = case.project, case.groups
+    project = case.project
     used = case.features
     scope, within = scope_of(stream)
     found = rows_around(case, used, span)
     rows = found.where(within)
     references = stored_references(case.warehouse, case.version.digest)
     with kept(rows):
-        parted_by = [*used, Feature(PREDICTION, "double", "What the model predicts")]
-        sums = cell_sums(rows, references, parted_by, project.evaluation.slices).collect()
+        described = described_of(case.groups, case.manifest)
+        sums = cell_sums(rows, references, described, project.evaluation.slices).collect()
         days, splits = splits_of(sums)
         if stream.of_volume:
             analysis = lost_rows(days, splits, span.change, span.end, project.prediction.source)
             return Look(scope, analysis, Examples("", (), ()), references)
-        analysis = analyse(days, splits, span.change, sources_of(groups), project.model.kind)
+        analysis = analyse(days, splits, span.change, case.sources, project.model.kind)
         examples = examples_of(rows, project.predicted.key, used, references, analysis, span)
     return Look(scope, analysis, examples, references)
-
-
-def sources_of(groups: Sequence[FeatureGroup]) -> dict[str, str]:
-    """Feature -> the sources that its group declares, in words."""
-    return {feature.name: " and ".join(group.sources) or OF_ROW for group in groups for feature in group.features}

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date
 
-from solvent.monitoring.detector import VOLUME
 from solvent.monitoring.drift import concentrations
 from solvent.monitoring.performance import performance
 from solvent.monitoring.streams import Stream, against_whole
@@ -30,7 +29,7 @@ def series_of(
     if stream.of_feature:
         measured = concentrations(warehouse, version, as_of)
         known = {window: value for (window, feature), (_, value) in measured.items() if feature == stream.slice_value}
-    elif stream.metric == VOLUME:
+    elif stream.of_volume:
         known = {**dict.fromkeys(life, volume(0)), **volumes(performance(warehouse, version, as_of))}
     else:
         found: dict[Stream, dict[date, float | None]] = {stream.whole: {}, stream: {}}

@@ -49,7 +49,6 @@ def pipeline_command(
 
 def summary(context: Context, version: ModelVersion, environment: str, page: Path) -> str:
     """Where to look, and what to type next."""
-    rest = "" if environment == "local" else f" --environment {environment}"
     tracking = context.settings.environment.mlflow.tracking_uri
     mlflow = shlex.quote(os.path.relpath(Path(sys.executable).with_name("mlflow")))
     models = f"{mlflow} ui --backend-store-uri {shlex.quote(tracking)}" if tracking.startswith("sqlite:") else tracking
@@ -59,4 +58,4 @@ Where to look
   tables     {context.warehouse.location("evaluations")} and beside it
   MLflow     {without_password(models)}
 What to type next
-  solvent reproduce --project {context.project.project}{rest} --model {version.version}"""
+  solvent reproduce {context.project.options(environment)} --model {version.version}"""

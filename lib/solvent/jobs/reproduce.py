@@ -18,6 +18,7 @@ from solvent.release import find_version
 from solvent.reproduction import MADE_WITH, Finding, present_code, reproduce, reproduce_elsewhere
 from solvent.session import session
 from solvent.tables.warehouse import Warehouse
+from solvent.training import baseline_name
 
 
 @click.command("reproduce")
@@ -34,7 +35,7 @@ def reproduce_command(
     found = load_environment(environment, root)
     registry = Registry(found.mlflow, project)
     warehouse = Warehouse(partial(session, found), found.tables, project)
-    version = find_version(warehouse, registry, f"{project}_baseline" if baseline else project, which)
+    version = find_version(warehouse, registry, baseline_name(project) if baseline else project, which)
     manifest = registry.manifest(version)
     if not here and present_code(manifest) != manifest["code"]:
         click.echo(

@@ -10,7 +10,7 @@ from pyspark.sql import DataFrame
 from solvent.config.estimator import Estimator
 from solvent.config.windows import Intervals
 from solvent.estimators.spark_ml import Inputs
-from solvent.features.columns import declared
+from solvent.features.columns import feature_types
 from solvent.features.ledger import FeatureBuild, read_build
 from solvent.features.table import predicted_within
 from solvent.jobs.context import Context
@@ -44,7 +44,7 @@ def training(
     windows: Intervals,
 ) -> Training:
     """The training of a model on any features, with the code and the environment of the run."""
-    types = {feature.name: feature.type for feature in declared(context.settings.groups)}
+    types = feature_types(context.settings.groups)
     return Training(
         project=context.project,
         name=name,
@@ -68,6 +68,6 @@ def predicted_holdout(
     context: Context, version: ModelVersion, span: tuple[datetime, datetime] | None = None
 ) -> DataFrame:
     """Predictions, labels and features of a version's own holdout; only of a span of prediction times if one is given."""
-    features = [feature.name for feature in declared(context.settings.groups)]
+    features = [*feature_types(context.settings.groups)]
     rows = predict_holdout(trained_before(context, version), context.models.load(version), features)
     return rows if span is None else rows.where(predicted_within(*span))

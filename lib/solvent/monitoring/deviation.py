@@ -248,7 +248,7 @@ def direction_of(stream: Stream, strongest: int, sides: int) -> str:
     """Where the evidence points, in a word."""
     if sides > 1:
         return ("higher", "lower")[strongest]
-    return "higher" if stream.of_feature else "lower" if stream.metric == VOLUME else "worse"
+    return "higher" if stream.of_feature else "lower" if stream.of_volume else "worse"
 
 
 def material(streams: Sequence[Stream], before: Floats, after: Floats) -> NDArray[np.bool_]:

@@ -41,7 +41,6 @@ def page_of_review(
     """
     version = review.version
     evaluations, names, absent = columns_of(review)
-    where = "" if environment == "local" else f" --environment {environment}"
     return ModelPage(
         description=project.description,
         owner=project.owner,
@@ -61,7 +60,7 @@ def page_of_review(
         gates=gates,
         decision=decision,
         features=features,
-        reproduce=f"solvent reproduce --project {project.project}{where} --model {version.version}",
+        reproduce=f"solvent reproduce {project.options(environment)} --model {version.version}",
     )
 
 

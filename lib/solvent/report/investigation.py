@@ -47,5 +47,5 @@ def investigation_page(dossier: Dossier, project: Project, environment: str, sho
         picture=inline_svg(deviation(title, dossier.series, (expected.mean, expected.low, expected.high), one)),
         kinds=KINDS,
         place=lambda part: place(part, dossier.look.references),
-        options=f"--project {project.project}" + ("" if environment == "local" else f" --environment {environment}"),
+        options=project.options(environment),
     )

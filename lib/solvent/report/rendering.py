@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -30,3 +31,14 @@ def number(value: float | None) -> str:
         return "–"
     # What rounds to zero is said without a sign.
     return f"{round(value, 4) + 0.0:.4f}" if abs(value) < 100 else f"{value:,.1f}"
+
+
+def write_page(path: Path, text: str) -> bool:
+    """Writes a page unless it is there and says the same; whether it was written."""
+    if path.is_file() and path.read_text(encoding="utf-8") == text:
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)
+    return True

@@ -11,7 +11,7 @@ from pyspark.sql import DataFrame
 from solvent.config.project import Project
 from solvent.estimators.spark_ml import Inputs, fit
 from solvent.features import load_groups
-from solvent.features.columns import columns_of, declared
+from solvent.features.columns import columns_of, feature_types
 from solvent.features.ledger import content_digest
 from solvent.features.table import featured
 from solvent.identity import Commit, Manifest
@@ -33,7 +33,7 @@ def training_again(warehouse: Warehouse, project: Project, manifest: Manifest, h
     sources = read_sources(warehouse, project, pins)
     rows = featured(project, groups, sources, windows.train_start, windows.holdout_end)
     names = manifest["estimator"]["inputs"]
-    types = {feature.name: feature.type for feature in declared(groups)}
+    types = feature_types(groups)
     commit = manifest["commit"]
     return Training(
         project=project,

@@ -14,8 +14,11 @@ from datetime import UTC, datetime
 from operator import attrgetter
 from typing import Annotated
 
+from pyspark.sql import functions as F
+
 from solvent.config.base import digest_of
 from solvent.errors import RefusedError, TurnError
+from solvent.features.table import predicted_within
 from solvent.registry import ModelVersion
 from solvent.sources.pins import Pin
 from solvent.tables import JSON, Between, Ledger, Warehouse
@@ -162,3 +165,9 @@ def require_scored(warehouse: Warehouse, version: ModelVersion) -> list[ScoreBat
 def find_batch(warehouse: Warehouse, name: str) -> ScoreBatch | None:
     """A complete batch, if there is one of that name."""
     return next(iter(BATCHES.rows(warehouse, batch=name)), None)
+
+
+def has_predictions(warehouse: Warehouse, claim: Claim) -> bool:
+    """Whether predictions of a claim are there."""
+    within = predicted_within(claim.interval.since, claim.interval.until)
+    return not warehouse.read(claim.table).where(within & (F.col("batch") == claim.batch)).isEmpty()

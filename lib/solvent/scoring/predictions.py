@@ -85,8 +85,3 @@ def unseen_predictions(
     """What a version predicted since its holdout began, of rows that it has not learned from: others tell nothing of how good it is."""
     unseen = F.col("prediction_time") >= F.lit(since)
     return warehouse.read(predictions_table(project, groups)).where((F.col("model_digest") == version.digest) & unseen)
-
-
-def has_predictions(warehouse: Warehouse, table: str, batch: str, since: datetime, until: datetime) -> bool:
-    """Whether predictions of a batch are there."""
-    return not warehouse.read(table).where(predicted_within(since, until) & (F.col("batch") == batch)).isEmpty()

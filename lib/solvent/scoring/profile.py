@@ -8,7 +8,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from solvent.features import Feature, FeatureGroup
-from solvent.features.columns import declared
+from solvent.features.columns import features_of_model
 from solvent.features.ledger import FeatureBuild, read_build
 from solvent.features.profile import append_profile, cell_counts, reference_of
 from solvent.identity import Manifest
@@ -18,8 +18,7 @@ from solvent.tables import Warehouse
 
 def described_of(groups: Sequence[FeatureGroup], manifest: Manifest) -> list[Feature]:
     """What is described of a model by day: the features it uses, and last its prediction."""
-    used = [feature for feature in declared(groups) if feature.name in manifest["estimator"]["inputs"]]
-    return [*used, Feature("prediction", "double", "What the model predicts")]
+    return [*features_of_model(groups, manifest), Feature("prediction", "double", "What the model predicts")]
 
 
 def describe(

@@ -17,10 +17,19 @@ from pyspark.sql import functions as F
 
 from solvent.estimators.spark_ml import predict
 from solvent.registry import ModelVersion
-from solvent.scoring.batches import BATCHES, Claim, Interval, ScoreBatch, append_batch, batch_name, claimed, find_batch
+from solvent.scoring.batches import (
+    BATCHES,
+    Claim,
+    Interval,
+    ScoreBatch,
+    append_batch,
+    batch_name,
+    claimed,
+    find_batch,
+    has_predictions,
+)
 from solvent.scoring.predictions import (
     MODEL_COLUMNS,
-    has_predictions,
     of_model,
     prediction_columns,
     predictions_table,
@@ -59,9 +68,7 @@ def score(scoring: Scoring, version: ModelVersion, interval: Interval) -> tuple[
     warehouse.create(table, prediction_columns(project, groups))
     mine, waiting = claimed(warehouse, version, interval, table)
     for one in waiting:
-        if one.overlaps(mine) or has_predictions(
-            warehouse, one.table, one.batch, one.interval.since, one.interval.until
-        ):
+        if one.overlaps(mine) or has_predictions(warehouse, one):
             # It may be that of another version with the same digest.
             whose = registry.find(one.model, str(one.model_version))
             complete(scoring, whose, one)

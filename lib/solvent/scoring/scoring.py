@@ -9,7 +9,7 @@ from pyspark.ml import PipelineModel
 
 from solvent.config.project import Project
 from solvent.features import FeatureGroup
-from solvent.features.columns import declared
+from solvent.features.columns import feature_types
 from solvent.registry import ModelVersion, Registry
 from solvent.tables import Warehouse
 
@@ -37,4 +37,4 @@ class Scoring:
     @property
     def features(self) -> list[str]:
         """The columns that the groups declare, in their order."""
-        return [feature.name for feature in declared(self.groups)]
+        return [*feature_types(self.groups)]

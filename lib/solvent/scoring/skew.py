@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 
 from solvent.config.project import Project
 from solvent.features import FeatureGroup
-from solvent.features.columns import declared
+from solvent.features.columns import feature_types
 from solvent.features.table import predicted_within
 from solvent.scoring.batches import ScoreBatch
 from solvent.scoring.rows import rows_read_once
@@ -42,7 +42,7 @@ def skew_of(
     with ExitStack() as stack:
         built = rows_read_once(warehouse, project, groups, batch.pins, batch.since, batch.until)
         rows = stack.enter_context(built)
-        again = rows.select(*key, row_hash(rows, [feature.name for feature in declared(groups)]).alias("_again"))
+        again = rows.select(*key, row_hash(rows, [*feature_types(groups)]).alias("_again"))
         differs = ~F.col("features_hash").eqNullSafe(F.col("_again"))
         differing = stack.enter_context(kept(used.join(again, key, "left").where(differs)))
         examples = differing.orderBy(*key).limit(most).select(*key, F.col("_again").isNotNull().alias("_found"))

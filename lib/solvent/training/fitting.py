@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from pyspark.ml import PipelineModel
 
@@ -12,13 +11,10 @@ from solvent.config.base import counted
 from solvent.config.estimator import Estimator
 from solvent.estimators.spark_ml import fit
 from solvent.kinds import KINDS
+from solvent.training.holdout import Scored, score_holdout
 from solvent.training.leaks import leaks
 from solvent.training.search import SearchResult, search
 from solvent.training.training import Counts, Training, counts_of
-
-if TYPE_CHECKING:
-    pass
-from solvent.training.holdout import Scored, score_holdout
 
 
 @dataclass(frozen=True)

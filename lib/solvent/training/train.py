@@ -18,12 +18,12 @@ from solvent.kinds.slices import ALL
 from solvent.registry import ModelVersion
 from solvent.session import at_once
 from solvent.tables import Warehouse
+from solvent.training.fitting import Fitted, fit_and_score
 from solvent.training.manifests import append_manifest
 from solvent.training.training import Training
 
 if TYPE_CHECKING:
     from solvent.registry import Registry
-from solvent.training.fitting import Fitted, fit_and_score
 
 
 def train(
